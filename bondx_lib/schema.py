@@ -1,0 +1,277 @@
+"""Every table of the project, declared once: column, type, unit, range, meaning.
+
+The generator writes these columns, features and gates read them, the data dictionary is printed
+from them. Nothing else in the package spells out a column list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+
+from bondx_lib.errors import BadInput, nearest
+
+SCHEMA_VERSION: Final = 1
+
+LETTERS: Final = ("AAA", "AA", "A", "BBB", "BB", "B", "CCC")
+RATINGS: Final = (
+    "AAA", "AA+", "AA", "AA-", "A+", "A", "A-", "BBB+", "BBB", "BBB-", "BB+", "BB", "BB-",
+    "B+", "B", "B-", "CCC+", "CCC", "CCC-", "CC", "C",
+)  # fmt: skip
+DEFAULT: Final = "D"
+RATING_NUMBER: Final = {rating: number for number, rating in enumerate(RATINGS, start=1)}
+FIRST_SPECULATIVE: Final = RATING_NUMBER["BB+"]
+
+SECTORS: Final = (
+    "Technology", "Finance", "Energy", "Industrial", "Consumer Goods", "Healthcare",
+)  # fmt: skip
+REGIMES: Final = ("expansion", "slowdown", "stress")
+SENIORITIES: Final = ("senior_secured", "senior_unsecured", "subordinated")
+SCENARIOS: Final = (
+    "baseline", "recession", "liquidity_freeze", "downgrade_cascade", "rate_shock",
+    "sector_crisis",
+)  # fmt: skip
+CORRUPTION_KINDS: Final = (
+    "decimal_slip", "sign_flip", "stale_quote", "swapped_bid_ask", "wrong_maturity",
+    "duplicated_row", "volume_unit",
+)  # fmt: skip
+MODELS: Final = ("spread", "downgrade", "liquidity_shock", "anomaly")
+
+KEYS: Final = ("world", "bond_id", "date")
+LABELS: Final = ("downgrade_12m", "liquidity_shock_1m")
+LABEL_HORIZON_MONTHS: Final = {"downgrade_12m": 12, "liquidity_shock_1m": 1}
+
+Dtype = Literal["bool", "int16", "int32", "int64", "float64", "string", "date"]
+PANDAS_DTYPES: Final[dict[str, str]] = {"string": "str", "date": "datetime64[ns]"}
+
+
+def letter(rating: str) -> str:
+    """Return the letter grade of a notch; CC and C count as CCC, as rating agencies report.
+
+    >>> letter("BBB-"), letter("C"), letter("D")
+    ('BBB', 'CCC', 'D')
+    """
+    stripped = rating.rstrip("+-")
+    return "CCC" if stripped in ("CC", "C") else stripped
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its type, unit, admissible range and meaning."""
+
+    name: str
+    dtype: Dtype
+    unit: str
+    meaning: str
+    minimum: float | None = None
+    maximum: float | None = None
+    nullable: bool = False
+    values: tuple[str, ...] = ()
+
+
+def _number(
+    name: str,
+    unit: str,
+    meaning: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    nullable: bool = False,
+) -> Column:
+    return Column(name, "float64", unit, meaning, minimum, maximum, nullable)
+
+
+def _category(name: str, meaning: str, values: tuple[str, ...], nullable: bool = False) -> Column:
+    return Column(name, "string", "", meaning, nullable=nullable, values=values)
+
+
+PANEL: Final = (
+    Column("synthetic", "bool", "", "always true: the row describes a simulated market"),
+    Column("world", "int32", "", "which macro path the row belongs to", 0),
+    Column("date", "date", "", "month end of the observation"),
+    Column("month", "int32", "months", "months since the first observation of the world", 0),
+    Column("issuer_id", "string", "", "issuer, unique within a draw"),
+    Column("issuer_name", "string", "", "invented name; always begins with SX-"),
+    Column("bond_id", "string", "", "12 characters in the form of an ISIN, prefix XZ (private)"),
+    _category("sector", "industry of the issuer", SECTORS),
+    _category("rating", "agency rating of the issuer at the month end", RATINGS),
+    Column("rating_number", "int16", "notches", "AAA = 1 … C = 21", 1, 21),
+    _number("months_since_rating_change", "months", "age of the rating, capped at 120", 0, 120),
+    Column("last_rating_move", "int16", "", "direction of the last move: 1 = downgrade", -1, 1),
+    _category("seniority", "rank of the claim", SENIORITIES),
+    Column("callable", "bool", "", "the issuer may redeem early"),
+    _number("coupon_pct", "% a year", "fixed coupon, paid twice a year", 0, 25),
+    Column("issue_date", "date", "", "first settlement date"),
+    Column("maturity_date", "date", "", "redemption date"),
+    _number("maturity_years", "years", "remaining time to maturity, 30/360", 0, 100),
+    _number("age_years", "years", "time since issue, 30/360", 0, 100),
+    _number("amount_outstanding_usd", "USD", "face amount outstanding", 1e6, 1e11),
+    _number("clean_price", "% of face", "mid price without accrued interest", 0, 400),
+    _number("accrued_interest", "% of face", "interest accrued since the last coupon", 0, 15),
+    _number("yield_pct", "% a year", "yield to maturity, semi-annual compounding", -10, 200),
+    _number("spread_bps", "bp", "yield less risk-free yield at the remaining maturity", 0, 20000),
+    _number("duration_years", "years", "modified duration", 0, 60),
+    _number("convexity", "years²", "convexity", 0, 3000),
+    _number("volume_usd", "USD", "face amount traded in the month", 0, 1e11),
+    _number("trade_count", "trades", "trades in the month", 0, 1e6),
+    _number("bid_price", "% of face", "dealers' bid", 0, 400),
+    _number("ask_price", "% of face", "dealers' offer", 0, 400),
+    _number("bid_ask_bps", "bp of price", "offer less bid over mid", 0, 5000),
+    _number("depth_usd", "USD", "face amount quoted at the best price", 0, 1e10),
+    _number("zero_trading_days_pct", "% of days", "business days without a trade", 0, 100),
+    _number("days_since_trade", "days", "business days since the last trade", 0, 400),
+    _number("liquidity_index", "", "0 = frozen, 100 = as liquid as bonds get", 0, 100),
+    Column("liquidity_shock", "bool", "", "the bond's liquidity broke down during the month"),
+    _number("leverage", "ratio", "long-term debt over capital, last published quarter", 0, 3),
+    _number("interest_coverage", "ratio", "EBIT over interest, last published quarter", -50, 200),
+    _number("operating_margin_pct", "% of sales", "last published quarter", -200, 100),
+    _number("current_ratio", "ratio", "current assets over current liabilities", 0, 20),
+    _number("size_log_assets", "log USD", "natural logarithm of total assets", 10, 35),
+    _number("cash_flow_margin_pct", "% of sales", "operating cash flow over sales", -200, 200),
+    _number("equity_return_3m", "fraction", "issuer's equity return over three months", -1, 10),
+    _number("equity_volatility", "fraction a year", "issuer's equity volatility", 0, 5),
+    _number("esg_rater_a", "score", "ESG score of rater A", 0, 100, True),
+    _number("esg_rater_b", "score", "ESG score of rater B", 0, 100, True),
+    _number("esg_rater_c", "score", "ESG score of rater C", 0, 100, True),
+    _number("esg_score", "score", "mean of the raters that score the issuer", 0, 100, True),
+    _number("web_traffic_index", "index", "visits to the issuer's sites, 100 = own norm", 0, 2000),
+    _number("utility_load_index", "index", "power drawn by its plants, 100 = own norm", 0, 2000),
+    _number("news_sentiment", "score", "mean tone of the month's news", -1, 1),
+    _number("buzz_volume", "items", "news items and posts in the month", 0, 1e6),
+    _number("treasury_2y_pct", "% a year", "risk-free yield, 2 years", -5, 30),
+    _number("treasury_5y_pct", "% a year", "risk-free yield, 5 years", -5, 30),
+    _number("treasury_10y_pct", "% a year", "risk-free yield, 10 years", -5, 30),
+    _number("curve_slope_pct", "% a year", "10-year less 2-year risk-free yield", -20, 20),
+    _number("market_spread_bps", "bp", "published spread of the BBB index", 0, 10000),
+    _number("equity_index_volatility", "% a year", "implied volatility of the equity index", 0, 300),
+    _number("funding_spread_bps", "bp", "interbank funding over risk-free", -100, 3000),
+    _category("regime_observed", "business cycle as officially called, three months late", REGIMES),
+    _number("downgrade_12m", "0/1", "label: downgraded or defaulted within 12 months", 0, 1, True),
+    _number("liquidity_shock_1m", "0/1", "label: liquidity shock in the next month", 0, 1, True),
+)
+
+TRUTH: Final = (
+    Column("world", "int32", "", "which macro path the row belongs to", 0),
+    Column("bond_id", "string", "", "bond of the row before any corruption"),
+    Column("date", "date", "", "month end of the observation"),
+    Column("row", "int64", "", "position of the row in the panel", 0),
+    _number("log_spread_mean", "log bp", "mean of the log spread given the full state"),
+    _number("log_spread_variance", "log bp²", "variance of the log spread given the full state", 0),
+    _number("downgrade_probability", "", "probability of downgrade_12m given the state", 0, 1, True),
+    _number("shock_probability", "", "probability of liquidity_shock_1m given the state", 0, 1, True),
+    Column("corrupted", "bool", "", "the panel's row was damaged on purpose"),
+    _category("corruption_kind", "how it was damaged", CORRUPTION_KINDS, nullable=True),
+    _category("regime", "true regime of the month", REGIMES),
+)
+
+TABLES: Final[dict[str, tuple[Column, ...]]] = {"panel": PANEL, "truth": TRUTH}
+
+
+def names(table: str) -> tuple[str, ...]:
+    """Return the column names of a table in order."""
+    return tuple(column.name for column in TABLES[table])
+
+
+def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """Return the frame with exactly the table's columns, in order and in their types.
+
+    Parameters
+    ----------
+    frame
+        Any frame that holds the table's columns.
+    table
+        ``"panel"`` or ``"truth"``.
+
+    Raises
+    ------
+    BadInput
+        When a column is missing, is not known to the table, or cannot take its type.
+    """
+    wanted = names(table)
+    for name in frame.columns:
+        if name not in wanted:
+            raise BadInput(
+                f"the {table} table has no such column",
+                key=str(name),
+                nearest=nearest(str(name), wanted),
+            )
+    for name in wanted:
+        if name not in frame.columns:
+            raise BadInput(f"the {table} table lacks a column", key=name)
+    return pd.DataFrame(
+        {column.name: _typed(frame[column.name], column) for column in TABLES[table]},
+        index=frame.index,
+    )
+
+
+def _typed(series: pd.Series, column: Column) -> pd.Series:
+    dtype = PANDAS_DTYPES.get(column.dtype, column.dtype)
+    try:
+        return series.astype(dtype)  # type: ignore[call-overload,no-any-return]
+    except (TypeError, ValueError) as error:
+        raise BadInput(
+            f"cannot be read as {column.dtype}: {error}", key=column.name
+        ) from error
+
+
+def range_violations(frame: pd.DataFrame, table: str = "panel") -> pd.DataFrame:
+    """Mark the cells that are null, out of range or not an admissible value.
+
+    Returns
+    -------
+    DataFrame of bool, same index; one column per declared column present in ``frame``.
+    """
+    marks = {
+        column.name: _violates(frame[column.name], column)
+        for column in TABLES[table]
+        if column.name in frame.columns
+    }
+    return pd.DataFrame(marks, index=frame.index)
+
+
+def _violates(series: pd.Series, column: Column) -> np.ndarray:
+    missing = series.isna().to_numpy(bool)
+    wrong = np.zeros(len(series), bool) if column.nullable else missing.copy()
+    if column.values:
+        wrong |= ~missing & ~series.isin(column.values).to_numpy(bool)
+    if column.minimum is not None:
+        wrong |= ~missing & (series < column.minimum).to_numpy(bool)
+    if column.maximum is not None:
+        wrong |= ~missing & (series > column.maximum).to_numpy(bool)
+    return wrong
+
+
+def data_dictionary() -> str:
+    """Return every table as Markdown."""
+    parts = [
+        "# Data dictionary\n\n"
+        f"Schema version {SCHEMA_VERSION}. Every value is simulated. "
+        "Ranges hold for undamaged rows; a small share of rows is damaged on purpose.\n"
+    ]
+    titles = {
+        "panel": "one row per bond and month: what anyone may see",
+        "truth": "one row per panel row: what only the simulator knows; never a feature",
+    }
+    for table, columns in TABLES.items():
+        parts.append(f"\n## {table}: {titles[table]}\n\n")
+        parts.append("| column | type | unit | range | null | meaning |\n|---|---|---|---|---|---|\n")
+        parts.extend(_dictionary_row(column) for column in columns)
+    return "".join(parts)
+
+
+def _dictionary_row(column: Column) -> str:
+    if column.values:
+        admissible = ", ".join(column.values)
+    elif column.minimum is None and column.maximum is None:
+        admissible = ""
+    else:
+        low = "" if column.minimum is None else f"{column.minimum:g}"
+        high = "" if column.maximum is None else f"{column.maximum:g}"
+        admissible = f"{low} … {high}"
+    null = "yes" if column.nullable else ""
+    return (
+        f"| `{column.name}` | {column.dtype} | {column.unit} | {admissible} | {null} "
+        f"| {column.meaning} |\n"
+    )
