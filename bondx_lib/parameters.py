@@ -1,0 +1,422 @@
+"""The parameters of a run: typed, frozen, strict.
+
+A parameters file states only what differs from the defaults. Every key is known, every value has a
+type and a range; anything else is refused with the file, the key, the value and what would do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+
+from bondx_lib.errors import BadInput, nearest
+from bondx_lib.schema import SCENARIOS
+
+NOT_IDENTITY: Final = ("name", "output", "logging", "execution")
+"""Blocks that decide where and how a run works, not what it computes."""
+
+ExportFormat = Literal["csv", "jsonl", "json", "parquet"]
+BaseModelName = Literal["xgboost", "random_forest", "gradient_boosting"]
+Scenario = Literal[
+    "baseline", "recession", "liquidity_freeze", "downgrade_cascade", "rate_shock", "sector_crisis"
+]
+assert get_args(Scenario) == SCENARIOS
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+def _unit(unit: str) -> dict[str, Any]:
+    return {"unit": unit}
+
+
+class QualityGates(_Block):
+    """Thresholds of the data gates."""
+
+    coverage_min: float = Field(
+        90.0, ge=0, le=100, description="required cells that are filled, at least",
+        json_schema_extra=_unit("%"),
+    )  # fmt: skip
+    esg_missing_max: float = Field(
+        20.0, ge=0, le=100, description="rows without an ESG score, at most",
+        json_schema_extra=_unit("%"),
+    )  # fmt: skip
+    liquidity_index_median_min: float = Field(
+        30.0, ge=0, le=100, description="median of the liquidity index, at least",
+        json_schema_extra=_unit("index"),
+    )  # fmt: skip
+    negative_spreads_max_pct: float = Field(
+        1.0, ge=0, le=100, description="rows with a negative spread, at most",
+        json_schema_extra=_unit("%"),
+    )  # fmt: skip
+    maturity_anomalies_max_pct: float = Field(
+        0.1, ge=0, le=100, description="rows whose maturity cannot be right, at most",
+        json_schema_extra=_unit("%"),
+    )  # fmt: skip
+
+
+class Output(_Block):
+    """Where runs go and what they export."""
+
+    base_directory: str = Field("runs", min_length=1, description="folder that holds the runs")
+    export_formats: tuple[ExportFormat, ...] = Field(
+        ("csv", "jsonl", "json", "parquet"), description="formats of the final dataset"
+    )
+
+    @field_validator("export_formats", mode="before")
+    @classmethod
+    def _as_tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+
+class Logging(_Block):
+    """How much the run's log file says."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="least severe message that is logged"
+    )
+
+
+class ParameterRanges(_Block):
+    """Values that tuning may try."""
+
+    n_estimators: tuple[int, ...] = Field((100, 200, 300), description="trees to try")
+    max_depth: tuple[int, ...] = Field((3, 5, 7), description="tree depths to try")
+    learning_rate: tuple[float, ...] = Field((0.05, 0.1, 0.2), description="step sizes to try")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+
+class Advanced(_Block):
+    """Options of the models that are off by default."""
+
+    enable_hyperparameter_tuning: bool = Field(False, description="search over parameter_ranges")
+    tuning_method: Literal["grid_search"] = Field("grid_search", description="how to search")
+    parameter_ranges: ParameterRanges = ParameterRanges()
+    enable_ensemble_methods: bool = Field(False, description="combine several base models")
+    ensemble_strategy: Literal["voting"] = Field("voting", description="how to combine them")
+    base_models: tuple[BaseModelName, ...] = Field(
+        ("xgboost", "random_forest", "gradient_boosting"), description="models to combine"
+    )
+    enable_feature_selection: bool = Field(False, description="keep the most telling features")
+    selection_method: Literal["mutual_info"] = Field("mutual_info", description="how to rank them")
+    max_features: Annotated[int, Field(ge=1, le=500, description="features kept, at most")] = 20
+
+    @field_validator("base_models", mode="before")
+    @classmethod
+    def _as_tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator(
+        "enable_hyperparameter_tuning", "enable_ensemble_methods", "enable_feature_selection"
+    )
+    @classmethod
+    def _not_built(cls, value: bool) -> bool:
+        if value:
+            raise ValueError("this option is not available in this version; set it to false")
+        return value
+
+
+class Evaluation(_Block):
+    """The benchmark and audit markets and the intervals of scores."""
+
+    worlds: int = Field(
+        8, ge=1, le=200, description="independent macro paths in each evaluation market",
+        json_schema_extra=_unit("worlds"),
+    )  # fmt: skip
+    bonds_per_world: int = Field(
+        100, ge=10, le=10_000, description="bonds in each of them", json_schema_extra=_unit("bonds")
+    )
+    branches: int = Field(
+        64, ge=8, le=4096, description="simulated futures behind each true downgrade probability",
+        json_schema_extra=_unit("futures"),
+    )  # fmt: skip
+    bootstrap_replicates: int = Field(
+        200, ge=50, le=20_000, description="issuer resamples behind each interval",
+        json_schema_extra=_unit("replicates"),
+    )  # fmt: skip
+
+
+class EpochRules(_Block):
+    """What an epoch may do before it gives up."""
+
+    max_redraws: int = Field(
+        5, ge=0, le=100, description="fresh draws after a variation was refused",
+        json_schema_extra=_unit("draws"),
+    )  # fmt: skip
+
+
+class Execution(_Block):
+    """How the work is carried out; changes no result."""
+
+    workers: int = Field(
+        2, ge=1, le=64, description="models trained side by side", json_schema_extra=_unit("threads")
+    )
+    epoch_timeout_seconds: int = Field(
+        900, ge=10, le=86_400, description="longest an epoch may take",
+        json_schema_extra=_unit("seconds"),
+    )  # fmt: skip
+    retries: int = Field(
+        2, ge=0, le=10, description="new tries after a kernel died",
+        json_schema_extra=_unit("tries"),
+    )  # fmt: skip
+
+
+class Parameters(_Block):
+    """Everything that decides a run."""
+
+    name: str = Field(
+        "default", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$",
+        description="name of the run: letters, digits, - and _",
+    )  # fmt: skip
+    max_epochs: int = Field(
+        100, ge=1, le=10_000, description="epochs, at most", json_schema_extra=_unit("epochs")
+    )
+    convergence_threshold: float = Field(
+        0.001, gt=0, lt=1, description="least gain in mean skill that counts as improvement",
+        json_schema_extra=_unit("skill"),
+    )  # fmt: skip
+    quality_threshold: float = Field(
+        0.95, ge=0, le=1, description="mean quality score a converged run must have",
+        json_schema_extra=_unit("score"),
+    )  # fmt: skip
+    quality_variance_max: float = Field(
+        0.01, gt=0, le=1, description="variance below which the quality score is stable",
+        json_schema_extra=_unit("score²"),
+    )  # fmt: skip
+    dataset_size: int = Field(
+        150, ge=10, le=100_000, description="bonds in each variation",
+        json_schema_extra=_unit("bonds"),
+    )  # fmt: skip
+    history_months: int = Field(
+        36, ge=24, le=240, description="months of history of each bond",
+        json_schema_extra=_unit("months"),
+    )  # fmt: skip
+    training_split: float = Field(
+        0.8, ge=0.5, le=0.95, description="share of issuers and of months that models train on",
+        json_schema_extra=_unit("fraction"),
+    )  # fmt: skip
+    improvement_patience: int = Field(
+        10, ge=1, le=1000, description="epochs without improvement before models count as converged",
+        json_schema_extra=_unit("epochs"),
+    )  # fmt: skip
+    random_seed: int = Field(
+        42, ge=0, le=2**63 - 1, description="the one seed of everything random"
+    )
+    scenario: Scenario = Field("baseline", description="what happens to the simulated economy")
+    quality_gates: QualityGates = QualityGates()
+    evaluation: Evaluation = Evaluation()
+    epoch: EpochRules = EpochRules()
+    output: Output = Output()
+    logging: Logging = Logging()
+    execution: Execution = Execution()
+    advanced: Advanced = Advanced()
+
+    def to_yaml(self) -> str:
+        """Return all values as YAML, in the order of declaration."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of everything that decides results."""
+        identity = self.model_dump(mode="json", exclude=set(NOT_IDENTITY))
+        canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def default() -> Parameters:
+    """Return the parameters of the main job."""
+    return Parameters()
+
+
+def load(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Parameters:
+    """Read a parameters file over the defaults, then apply single values.
+
+    Parameters
+    ----------
+    path
+        YAML file that states differences from the defaults, or None.
+    overrides
+        Dotted key to value; a string value is read as YAML, so ``"50"`` is a number.
+
+    Raises
+    ------
+    BadInput
+        When the file cannot be read, is no mapping, repeats a key, or any key or value is not
+        admissible; the error names the file, the key, the value and what would do.
+    """
+    source = "parameters" if path is None else str(path)
+    values = {} if path is None else _read(Path(path))
+    for key, value in (overrides or {}).items():
+        _override(values, key, value)
+    return _validated(values, source, overrides or {})
+
+
+def parse_override(text: str) -> tuple[str, str]:
+    """Split one ``key=value`` as given on a command line."""
+    key, separator, value = text.partition("=")
+    if not separator or not key.strip():
+        raise BadInput(
+            "is not of the form key=value", source="--set", value=text,
+            admissible="for example dataset_size=50 or quality_gates.coverage_min=95",
+        )  # fmt: skip
+    return key.strip(), value.strip()
+
+
+def describe() -> list[dict[str, str]]:
+    """Return one row per parameter: key, type, unit, range, default, meaning."""
+    return [_row(key, info) for key, info in _leaves(Parameters)]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadInput(
+            f"cannot be read: {error.strerror or error}", source=str(path),
+            admissible="a readable YAML file",
+        ) from error  # fmt: skip
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            "is not text in UTF-8", source=str(path), admissible="a YAML file in UTF-8"
+        ) from error
+    try:
+        _refuse_repeated_keys(yaml.compose(text, Loader=yaml.SafeLoader), str(path))
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split()) or "nested too deeply"
+        raise BadInput(
+            f"is not valid YAML: {reason}", source=str(path), admissible="a YAML mapping"
+        ) from error
+    if not isinstance(values, dict):
+        found = "empty" if values is None else f"a {type(values).__name__}"
+        raise BadInput(
+            f"is {found}", source=str(path), admissible="a YAML mapping of parameter names to values"
+        )
+    return values
+
+
+def _refuse_repeated_keys(node: yaml.Node | None, source: str, prefix: str = "") -> None:
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for key_node, value_node in node.value:
+        key = f"{prefix}{key_node.value}"
+        if key in seen:
+            line = key_node.start_mark.line + 1
+            raise BadInput(f"is given twice (again in line {line})", source=source, key=key)
+        seen.add(key)
+        _refuse_repeated_keys(value_node, source, f"{key}.")
+
+
+def _override(values: dict[str, Any], key: str, value: Any) -> None:
+    if isinstance(value, str):
+        try:
+            value = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise BadInput("is not valid YAML", source="--set", key=key, value=value) from error
+    *blocks, last = key.split(".")
+    target = values
+    for block in blocks:
+        inner = target.get(block)
+        target[block] = dict(inner) if isinstance(inner, dict) else {}
+        target = target[block]
+    target[last] = value
+
+
+def _validated(values: dict[str, Any], source: str, overrides: Mapping[str, Any]) -> Parameters:
+    try:
+        return Parameters.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        origin = "--set" if any(key.startswith(name) for name in overrides) else source
+        raise _bad_value(key, first, origin) from error
+
+
+def _bad_value(key: str, error: Any, source: str) -> BadInput:
+    fields = dict(_leaves(Parameters))
+    if error["type"] == "extra_forbidden":
+        return BadInput(
+            "is not a parameter", source=source, key=key, nearest=_nearest_key(key, fields),
+            admissible="the keys that `bondx params` lists",
+        )  # fmt: skip
+    if error["type"] == "value_error":
+        return BadInput(
+            str(error["ctx"]["error"]), source=source, key=key, value=error["input"]
+        )
+    named = next((name for name in fields if key == name or key.startswith(f"{name}.")), None)
+    if named is None:
+        inner = ", ".join(name for name in fields if name.startswith(f"{key}."))
+        return BadInput(
+            "must be a mapping", source=source, key=key, value=error["input"],
+            admissible=inner or "a mapping of parameter names to values",
+        )  # fmt: skip
+    row = _row(named, fields[named])
+    admissible = ", ".join(part for part in (row["type"], row["range"], row["unit"]) if part)
+    return BadInput(
+        "is not admissible", source=source, key=key, value=error["input"], admissible=admissible
+    )
+
+
+def _nearest_key(key: str, fields: Mapping[str, FieldInfo]) -> str | None:
+    same_name = [name for name in fields if name.rpartition(".")[2] == key.rpartition(".")[2]]
+    blocks = {name.partition(".")[0] for name in fields}
+    return same_name[0] if same_name else nearest(key, [*fields, *blocks])
+
+
+def _leaves(block: type[BaseModel], prefix: str = "") -> list[tuple[str, FieldInfo]]:
+    leaves: list[tuple[str, FieldInfo]] = []
+    for name, info in block.model_fields.items():
+        inner = info.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            leaves.extend(_leaves(inner, f"{prefix}{name}."))
+        else:
+            leaves.append((f"{prefix}{name}", info))
+    return leaves
+
+
+def _row(key: str, info: FieldInfo) -> dict[str, str]:
+    schema = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    value = info.default
+    return {
+        "key": key,
+        "type": _type_name(info.annotation),
+        "unit": str(schema.get("unit", "")),
+        "range": _range(info),
+        "default": json.dumps(list(value) if isinstance(value, tuple) else value),
+        "meaning": info.description or "",
+    }
+
+
+def _type_name(annotation: Any) -> str:
+    names = {int: "integer", float: "number", str: "text", bool: "true or false"}
+    if annotation in names:
+        return names[annotation]
+    arguments = get_args(annotation)
+    if Ellipsis in arguments:
+        return f"list of {_type_name(arguments[0])}"
+    return "one of " + ", ".join(str(value) for value in arguments)
+
+
+def _range(info: FieldInfo) -> str:
+    parts = []
+    for rule in info.metadata:
+        for attribute, sign in (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<")):
+            bound = getattr(rule, attribute, None)
+            if bound is not None:
+                parts.append(f"{sign} {bound:g}" if isinstance(bound, float) else f"{sign} {bound}")
+        pattern = getattr(rule, "pattern", None)
+        if pattern is not None:
+            parts.append(f"matching {pattern}")
+    return " and ".join(parts)
