@@ -1,0 +1,5 @@
+"""The simulated corporate-bond market: parameters and a stream name in, panel and truth out."""
+
+from bondx_lib.market.simulation import Market, simulate
+
+__all__ = ["Market", "simulate"]

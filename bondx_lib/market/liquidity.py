@@ -1,0 +1,143 @@
+r"""Liquidity: how easily a bond trades, and the shocks that break it down.
+
+A hidden illiquidity :math:`i` (0 = typical, larger is worse) has a constant part (size, age, credit,
+habit), a market part (funding tightness) and a shock part :math:`k`. In each month a shock arrives
+with probability
+
+.. math:: p = 1 - \exp\!\big(-\exp(a + b_f f + b_i\, i_{base} + b_k\, k + b_n\, \nu)\big)
+
+given the state of the month before: funding :math:`f`, base illiquidity, the remains of earlier
+shocks (self-exciting) and the issuer's credit trend :math:`\nu`. So the probability of a shock next
+month is known exactly. A shock raises :math:`k`, which fades by half each month or so. Volume,
+trades, bid-ask, depth and trading days all read off :math:`i + k`, each with noise of its own.
+
+The liquidity index is :math:`100\,\Phi(-z)` where :math:`z` averages standardised log bid-ask, log
+volume (negative) and days without a trade.
+
+Sources: bid-ask by rating; S16 to S21 of the calibration facts.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, ndtr
+
+from bondx_lib.market import macro
+from bondx_lib.market.bonds import Bonds
+from bondx_lib.market.issuers import BURN_IN, Issuers
+from bondx_lib.market.spreads import ar1
+from bondx_lib.market.streams import Streams
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+BASE_INTENSITY: Final = np.log(0.042)
+BY_FUNDING, BY_BASE, BY_SHOCK, BY_TREND = 0.55, 0.55, 0.85, 1.6
+SHOCK_SIZE, SHOCK_KEEP = 1.5, 0.55
+FUNDING_PUSH: Final = 0.35
+HABIT_SD, WANDER_SD, WANDER_KEEP = 0.45, 0.30, 0.80
+
+_CENTRES: Final = [1, 6, 9, 12, 15, 18, 21]
+BID_ASK_BPS: Final = np.array([26.0, 36, 46, 60, 76, 150, 260])
+BUSINESS_DAYS: Final = 21
+TYPICAL_LOG_BID_ASK, TYPICAL_LOG_VOLUME, TYPICAL_ZERO = np.log(52.0), np.log(7.5e6), 0.61
+INDEX_SCALE: Final = np.array([0.75, 1.30, 0.22])
+
+
+class Liquidity(NamedTuple):
+    """Liquidity of a world's bonds, months first, then bond."""
+
+    illiquidity: Floats
+    shock: Bools
+    shock_probability: Floats
+    observed: dict[str, Floats]
+
+
+def simulate(
+    streams: Streams,
+    issuers: Issuers,
+    bonds: Bonds,
+    economy: macro.State,
+    age_years: Floats,
+) -> Liquidity:
+    """Return hidden illiquidity, shocks, their probability next month, and what is observed."""
+    months, number = age_years.shape
+    base = _base(streams, issuers, bonds, age_years)
+    wander = ar1(streams.normal("liquidity wander", 0, number, months), WANDER_SD, WANDER_KEEP)
+    trend = np.stack([state.trend for state in issuers.credit[BURN_IN:]])[:, bonds.issuer]
+    uniform = streams.uniform("shocks", 0, number, months).T
+    remains, shock = np.zeros((months, number)), np.zeros((months, number), bool)
+    chance = np.zeros((months, number))
+    left = np.zeros(number)
+    for month in range(months):
+        if month:
+            shock[month] = uniform[month] < chance[month - 1]
+            left = SHOCK_KEEP * left + SHOCK_SIZE * shock[month]
+        remains[month] = left
+        chance[month] = -np.expm1(
+            -np.exp(
+                BASE_INTENSITY
+                + BY_FUNDING * economy.funding[month]
+                + BY_BASE * base[month]
+                + BY_SHOCK * left
+                + BY_TREND * trend[month]
+            )
+        )
+    push = FUNDING_PUSH * np.maximum(economy.funding, 0)[:, None]
+    illiquidity = base + wander + push + remains
+    observed = _observed(streams, issuers, bonds, illiquidity)
+    return Liquidity(illiquidity, shock, chance, observed)
+
+
+def _base(streams: Streams, issuers: Issuers, bonds: Bonds, age_years: Floats) -> Floats:
+    rating = np.clip(issuers.rating[BURN_IN:][:, bonds.issuer], 1, 21)
+    habit = HABIT_SD * streams.normal("liquidity habit", 0, bonds.count)
+    return np.asarray(
+        0.30 * (np.log1p(np.maximum(age_years, 0)) - 1.4)
+        - 0.45 * np.log(bonds.amount / 5e8)
+        + 0.04 * (rating - 9)
+        + habit
+    )
+
+
+def _observed(
+    streams: Streams, issuers: Issuers, bonds: Bonds, illiquidity: Floats
+) -> dict[str, Floats]:
+    months, number = illiquidity.shape
+    noise = np.moveaxis(streams.normal("liquidity noise", 0, number, months, 4), 0, 1)
+    uniform = streams.uniform("last trade", 0, number, months).T
+    rating = np.clip(issuers.rating[BURN_IN:][:, bonds.issuer], 1, 21)
+    bid_ask = np.exp(
+        np.log(np.interp(rating, _CENTRES, BID_ASK_BPS)) + 0.34 * illiquidity + 0.12 * noise[..., 0]
+    )
+    zero = expit(0.45 + 0.80 * illiquidity + 0.25 * noise[..., 1])
+    zero = np.round(zero * BUSINESS_DAYS) / BUSINESS_DAYS
+    turnover = np.log(0.018) - 0.60 * illiquidity + 0.45 * noise[..., 2]
+    traded = zero < 1
+    volume = np.where(traded, bonds.amount * np.minimum(np.exp(turnover), 0.6), 0.0)
+    trades = np.where(traded, np.maximum(np.rint(volume / 4e5), BUSINESS_DAYS * (1 - zero)), 0)
+    since = np.floor(np.log(np.maximum(uniform, 1e-12)) / np.log(np.clip(zero, 0.02, 0.985)))
+    depth = np.exp(np.log(1.2e6) - 0.55 * illiquidity + 0.25 * noise[..., 3])
+    return {
+        "volume_usd": np.round(volume),
+        "trade_count": np.rint(trades),
+        "bid_ask_bps": np.clip(bid_ask, 2, 2500),
+        "depth_usd": np.round(np.clip(depth, 1e4, 1e9), -3),
+        "zero_trading_days_pct": 100 * zero,
+        "days_since_trade": np.minimum(since, 250),
+        "liquidity_index": index(np.clip(bid_ask, 2, 2500), volume, zero),
+    }
+
+
+def index(bid_ask_bps: Floats, volume_usd: Floats, zero_days: Floats) -> Floats:
+    """Return the liquidity index, 0 = frozen to 100 = as liquid as bonds get."""
+    parts = (
+        np.log(bid_ask_bps) - TYPICAL_LOG_BID_ASK,
+        TYPICAL_LOG_VOLUME - np.log(np.maximum(volume_usd, 1e4)),
+        zero_days - TYPICAL_ZERO,
+    )
+    z = sum(part / scale for part, scale in zip(parts, INDEX_SCALE, strict=True)) / 3
+    return np.asarray(100 * ndtr(-z))

@@ -1,0 +1,107 @@
+r"""Agency ratings: 21 notches, default and withdrawal, with memory and a cycle.
+
+Each month an issuer of rating :math:`r` and credit quality :math:`q` (both in notches, larger is
+worse) faces four competing hazards
+
+.. math::
+    h_{down} &= a_{down}(r)\,\exp(\beta_g g + \beta_m m - \beta_c c) \\
+    h_{up}   &= a_{up}(r)\,\exp(-\beta_u g + \beta_v c) \\
+    h_{D}    &= a_{D}(r)\,\exp(\beta_d g - \beta_e c), \qquad h_{NR} = a_{NR}(r)
+
+with the gap :math:`g = q - r` held within bounds, the memory :math:`m` of the last downgrade (1 in
+the month after it, fading) and the credit cycle :math:`c`. Base rates follow the published one-year
+letter-grade transitions 1981-2024; momentum follows Lando and Skødeberg [3].
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bondx_lib.schema import RATING_NUMBER, RATINGS
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+DEFAULTED: Final = len(RATINGS) + 1
+WITHDRAWN: Final = 0
+
+_CENTRES: Final = [RATING_NUMBER[r] for r in ("AAA", "AA", "A", "BBB", "BB", "B", "CCC", "C")]
+_NUMBERS: Final = np.arange(len(RATINGS) + 2, dtype=float)
+
+
+def _monthly(yearly_pct: list[float]) -> Floats:
+    """Interpolate yearly percentages at the letter centres, in logs, to monthly hazards."""
+    logs = np.interp(_NUMBERS, _CENTRES, np.log(-np.log1p(-np.asarray(yearly_pct) / 100) / 12))
+    return np.exp(logs)
+
+
+DOWNGRADE: Final = _monthly([9.0, 7.5, 5.4, 4.6, 7.2, 7.6, 24.0, 24.0])
+UPGRADE: Final = _monthly([0.05, 0.7, 1.5, 2.9, 4.3, 4.2, 15.0, 9.0])
+DEFAULT: Final = _monthly([0.003, 0.015, 0.03, 0.11, 0.42, 2.6, 34.0, 70.0])
+WITHDRAWAL: Final = _monthly([3.1, 3.7, 4.0, 5.7, 9.2, 12.4, 15.0, 15.0])
+
+GAP_DOWN, GAP_UP, GAP_DEFAULT = 0.95, 0.80, 0.70
+MEMORY, MEMORY_FADES = 0.75, 0.93
+CYCLE_DOWN, CYCLE_UP, CYCLE_DEFAULT = 0.40, 0.25, 0.45
+GAP_LIMIT: Final = 4.0
+DOWN_STEPS: Final = np.array([0.66, 0.86, 0.94, 0.98])
+UP_STEPS: Final = np.array([0.86, 0.98])
+
+
+class Hazards(NamedTuple):
+    """Monthly probabilities of the four competing events, each of the issuers' shape."""
+
+    downgrade: Floats
+    upgrade: Floats
+    default: Floats
+    withdrawal: Floats
+
+
+def hazards(quality: Floats, rating: Ints, memory: Floats, cycle: Floats) -> Hazards:
+    """Return the probabilities of each event in the month, given the state."""
+    gap = np.clip(quality - rating, -GAP_LIMIT, GAP_LIMIT)
+    down = DOWNGRADE[rating] * np.exp(GAP_DOWN * gap + MEMORY * memory - CYCLE_DOWN * cycle)
+    up = UPGRADE[rating] * np.exp(-GAP_UP * gap + CYCLE_UP * cycle)
+    default = DEFAULT[rating] * np.exp(GAP_DEFAULT * gap - CYCLE_DEFAULT * cycle)
+    down = np.where(rating == len(RATINGS), 0.0, down)
+    up = np.where(rating <= 1, 0.0, up)
+    withdrawal = WITHDRAWAL[rating]
+    total = down + up + default + withdrawal
+    share = -np.expm1(-total) / total
+    return Hazards(down * share, up * share, default * share, withdrawal * share)
+
+
+def move(
+    rating: Ints, chances: Hazards, uniform: Floats, size: Floats, *, may_leave: bool
+) -> tuple[Ints, NDArray[np.bool_]]:
+    """Return the next rating and whether the issuer was downgraded or defaulted.
+
+    Parameters
+    ----------
+    rating
+        Current notches; issuers that defaulted or were withdrawn stay as they are.
+    chances
+        Probabilities of the month's events.
+    uniform, size
+        Uniform numbers that pick the event and the number of notches.
+    may_leave
+        False during the burn-in, in which nobody defaults or is withdrawn.
+    """
+    alive = (rating != DEFAULTED) & (rating != WITHDRAWN)
+    down_to = chances.downgrade
+    up_to = down_to + chances.upgrade
+    default_to = up_to + chances.default
+    leave_to = default_to + chances.withdrawal
+    worse = np.minimum(rating + 1 + np.searchsorted(DOWN_STEPS, size), len(RATINGS))
+    better = np.maximum(rating - 1 - np.searchsorted(UP_STEPS, size), 1)
+    downgraded = alive & (uniform < down_to)
+    defaulted = alive & (uniform >= up_to) & (uniform < default_to) & may_leave
+    moved = np.where(downgraded, worse, rating)
+    moved = np.where(alive & (uniform >= down_to) & (uniform < up_to), better, moved)
+    moved = np.where(defaulted, DEFAULTED, moved)
+    left = alive & (uniform >= default_to) & (uniform < leave_to) & may_leave
+    moved = np.where(left, WITHDRAWN, moved)
+    return moved.astype(np.int64), downgraded | defaulted
