@@ -39,7 +39,9 @@ def kinds(uniform: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.where(picked < len(RATE), picked, -1).astype(np.int64)
 
 
-def apply(panel: pd.DataFrame, truth: pd.DataFrame, detail: NDArray[np.float64]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def apply(
+    panel: pd.DataFrame, truth: pd.DataFrame, detail: NDArray[np.float64]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return panel and truth with the rows damaged that ``truth.corruption_kind`` names.
 
     Parameters
@@ -60,11 +62,11 @@ def apply(panel: pd.DataFrame, truth: pd.DataFrame, detail: NDArray[np.float64])
     taken_back = (kind == "stale_quote") & first
     truth.loc[taken_back, ["corrupted", "corruption_kind"]] = [False, None]
     hit = {name: (truth["corruption_kind"] == name).to_numpy(bool) for name in CORRUPTION_KINDS}
+    panel.loc[hit["stale_quote"], QUOTE] = np.nan
+    panel[QUOTE] = panel.groupby("bond_id", sort=False)[QUOTE].ffill()
     slip = np.where(detail < 0.5, 10.0, 0.1)
     panel.loc[hit["decimal_slip"], "spread_bps"] *= slip[hit["decimal_slip"]]
     panel.loc[hit["sign_flip"], "spread_bps"] *= -1
-    before = panel.groupby("bond_id", sort=False)[QUOTE].shift(1)
-    panel.loc[hit["stale_quote"], QUOTE] = before.loc[hit["stale_quote"], QUOTE]
     swapped = hit["swapped_bid_ask"]
     panel.loc[swapped, ["bid_price", "ask_price"]] = panel.loc[
         swapped, ["ask_price", "bid_price"]

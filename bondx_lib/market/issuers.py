@@ -141,7 +141,7 @@ def simulate(streams: Streams, economy: macro.State, burn_in: int, bonds: int) -
     for month in range(months):
         here = macro.at(economy, first + month)
         state, downgraded[month] = step(
-            state, here, sector, anchor, shocks[:, month], chances[:, month], month >= BURN_IN
+            state, here, sector, anchor, shocks[:, month], chances[:, month], month > BURN_IN
         )
         states.append(state)
     quality = np.stack([state.quality for state in states])

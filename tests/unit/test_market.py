@@ -1,0 +1,260 @@
+"""The market: reproducible to the byte, consistent with itself, and true to its own truth."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bondx_lib import market, parameters, pricing, schema
+from bondx_lib.errors import BadInput
+from bondx_lib.market import bonds, macro
+from bondx_lib.market.streams import BLOCK, Streams
+
+DEFAULT = parameters.default()
+QUICK = parameters.load(None, {"evaluation.branches": 16})
+
+
+def digest(frame: pd.DataFrame) -> str:
+    """Hash every value of a frame."""
+    return hashlib.sha256(pd.util.hash_pandas_object(frame).to_numpy().tobytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """A market of several worlds with full truth."""
+    return market.simulate(QUICK, "test/market", bonds=100, worlds=40, truth="full")
+
+
+@pytest.fixture(scope="module")
+def clean(drawn):
+    """Its undamaged rows."""
+    return drawn.panel[~drawn.truth["corrupted"].to_numpy()]
+
+
+def test_same_stream_same_bytes_other_stream_or_seed_other_market():
+    """A draw is a function of seed and stream name."""
+    first, again = (market.simulate(DEFAULT, "test/a", bonds=20) for _ in range(2))
+    assert digest(first.panel) == digest(again.panel)
+    assert digest(first.truth) == digest(again.truth)
+    other_seed = parameters.load(None, {"random_seed": 43})
+    assert digest(market.simulate(DEFAULT, "test/b", bonds=20).panel) != digest(first.panel)
+    assert digest(market.simulate(other_seed, "test/a", bonds=20).panel) != digest(first.panel)
+
+
+def test_an_issuers_rows_do_not_depend_on_how_many_others_are_drawn():
+    """A larger draw and a draw of more worlds hold the smaller one, row for row."""
+    few = market.simulate(DEFAULT, "test/size", bonds=30, worlds=2).panel
+    many = market.simulate(DEFAULT, "test/size", bonds=200).panel
+    few = few[few["world"] == 0]
+    whole_issuers = few["issuer_id"].unique()[:-1]
+    shared = few[few["issuer_id"].isin(whole_issuers)].reset_index(drop=True)
+    same = many[many["issuer_id"].isin(whole_issuers)].reset_index(drop=True)
+    assert len(shared) > 300
+    pd.testing.assert_frame_equal(shared, same)
+
+
+def test_streams_do_not_depend_on_the_range_asked_for():
+    """Any slice of keys equals the same slice of a longer draw, across blocks."""
+    streams = Streams(1, "x")
+    whole = streams.normal("n", 0, 3 * BLOCK, 4)
+    for start, stop in ((0, 5), (BLOCK - 3, BLOCK + 9), (2 * BLOCK + 1, 3 * BLOCK), (7, 7)):
+        np.testing.assert_array_equal(streams.normal("n", start, stop, 4), whole[start:stop])
+    assert not np.array_equal(streams.normal("m", 0, 5, 4), whole[:5])
+
+
+def test_every_bond_asked_for_is_there(drawn):
+    """Each world has exactly the bonds asked for, each with at least one row."""
+    assert (drawn.panel.groupby("world")["bond_id"].nunique() == 100).all()
+
+
+def test_keys_are_unique_but_for_labelled_duplicates(drawn):
+    """Repeated keys are exactly the rows labelled as duplicates."""
+    repeated = drawn.panel.duplicated(list(schema.KEYS))
+    labelled = drawn.truth["corruption_kind"] == "duplicated_row"
+    assert repeated.sum() > 0
+    assert (repeated.to_numpy() == labelled.to_numpy(bool)).all()
+
+
+def test_everything_is_marked_synthetic(drawn):
+    """Flag, names and identifiers say so; identifiers are well-formed and collide with nothing."""
+    panel = drawn.panel
+    assert panel["synthetic"].all()
+    assert panel["issuer_name"].str.startswith("SX-").all()
+    assert panel["issuer_id"].str.startswith("SX-").all()
+    ids = panel["bond_id"].unique()
+    assert all(len(i) == 12 and i.startswith("XZ") and bonds.has_valid_check_digit(i) for i in ids)
+    assert panel.groupby("bond_id")["world"].nunique().max() == 1
+
+
+def test_undamaged_rows_are_within_the_declared_ranges(clean):
+    """Nothing leaves its range but by injected damage."""
+    violations = schema.range_violations(clean).sum()
+    assert violations.sum() == 0, violations[violations > 0]
+
+
+def test_truth_and_future_are_not_in_the_panel(drawn):
+    """No truth column is a panel column, but for the keys."""
+    shared = set(drawn.panel.columns) & set(drawn.truth.columns)
+    assert shared == set(schema.KEYS)
+    assert (drawn.truth["row"] == np.arange(len(drawn.panel))).all()
+
+
+def test_price_yield_and_terms_agree(clean):
+    """Price, accrued interest, yield, duration and convexity follow from one another."""
+    terms = (clean["coupon_pct"], clean["date"], clean["maturity_date"])
+    np.testing.assert_allclose(
+        pricing.yield_from_price(clean["clean_price"], *terms), clean["yield_pct"], atol=1e-6
+    )
+    np.testing.assert_allclose(pricing.accrued_interest(*terms), clean["accrued_interest"])
+    np.testing.assert_allclose(
+        pricing.duration_years(clean["yield_pct"], *terms), clean["duration_years"]
+    )
+
+
+def test_spread_is_yield_less_the_risk_free_yield(clean):
+    """At five years to maturity the risk-free yield is the published five-year yield."""
+    near = clean[(clean["maturity_years"] - 5).abs() < 0.02]
+    gap = near["yield_pct"] - near["spread_bps"] / 100 - near["treasury_5y_pct"]
+    assert len(near) > 50
+    assert gap.abs().max() < 0.02
+
+
+def test_better_ratings_pay_less_and_longer_bonds_more(clean):
+    """Median spreads rise down the ladder; within a calm issuer-month they rise with maturity."""
+    letters = clean["rating"].map(schema.letter)
+    medians = clean.groupby(letters)["spread_bps"].median()[list(schema.LETTERS)]
+    assert medians.is_monotonic_increasing
+    calm = clean[(clean["rating_number"] <= 10) & (clean["market_spread_bps"] < 200)]
+    logs = np.log(calm["spread_bps"]), np.log(calm["maturity_years"])
+    keys = [calm["issuer_id"], calm["date"]]
+    spread, years = (series - series.groupby(keys).transform("mean") for series in logs)
+    assert 0.15 < (spread * years).sum() / (years**2).sum() < 0.40
+
+
+def test_log_spread_truth_is_unbiased_with_the_stated_variance(drawn):
+    """Standardised residuals of undamaged rows have mean zero and variance one."""
+    good = ~drawn.truth["corrupted"].to_numpy()
+    residual = (
+        np.log(drawn.panel["spread_bps"].to_numpy()[good])
+        - drawn.truth["log_spread_mean"].to_numpy()[good]
+    ) / np.sqrt(drawn.truth["log_spread_variance"].to_numpy()[good])
+    assert abs(residual.mean()) < 4 / np.sqrt(len(residual))
+    assert residual.var() == pytest.approx(1, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("label", "probability"),
+    [
+        ("downgrade_12m", "downgrade_probability"),
+        ("liquidity_shock_1m", "shock_probability"),
+    ],
+)
+def test_events_happen_as_often_as_their_true_probability_says(drawn, label, probability):
+    """In every fifth of the probability the frequency agrees, within errors clustered by world."""
+    known = drawn.panel[label].notna().to_numpy()
+    rows = pd.DataFrame(
+        {
+            "world": drawn.panel["world"].to_numpy()[known],
+            "miss": (drawn.panel[label] - drawn.truth[probability]).to_numpy()[known],
+            "bin": pd.qcut(drawn.truth[probability][known], 5, labels=False).to_numpy(),
+        }
+    )
+    sums = rows.groupby(["bin", "world"])["miss"].sum().unstack(fill_value=0.0)
+    z = sums.sum(axis=1) / np.sqrt((sums**2).sum(axis=1))
+    assert (z.abs() < 3.5).all(), z
+
+
+def test_a_biased_probability_would_be_noticed(drawn):
+    """Negative control: probabilities a third too high fail the same comparison."""
+    known = drawn.panel["liquidity_shock_1m"].notna()
+    miss = (drawn.panel["liquidity_shock_1m"] - 1.33 * drawn.truth["shock_probability"])[known]
+    sums = miss.groupby(drawn.panel["world"][known]).sum()
+    assert abs(sums.sum() / np.sqrt((sums**2).sum())) > 3.5
+
+
+def test_labels_are_missing_where_the_future_is_unknown(drawn):
+    """A label is missing, not zero, when its horizon passes the end of the data."""
+    panel = drawn.panel
+    last = DEFAULT.history_months - 1
+    assert panel.loc[panel["month"] > last - 12, "downgrade_12m"].isna().all()
+    assert panel.loc[panel["month"] <= last - 12, "downgrade_12m"].notna().all()
+    assert panel.loc[panel["month"] == last, "liquidity_shock_1m"].isna().all()
+
+
+def test_downgrade_label_follows_the_rating_path(drawn):
+    """An issuer whose rating is worse within the year carries the label."""
+    path = drawn.panel.drop_duplicates(["issuer_id", "month"]).set_index(["issuer_id", "month"])
+    later = path["rating_number"].rename(lambda month: month - 6, level="month")
+    both = pd.concat([path[["rating_number", "downgrade_12m"]], later.rename("later")], axis=1)
+    worse = both.dropna().query("later > rating_number")
+    assert len(worse) > 100
+    assert (worse["downgrade_12m"] == 1).all()
+
+
+def test_damage_is_as_labelled(drawn):
+    """Each kind shows in its columns, and unlabelled rows show none of it."""
+    panel, kind = drawn.panel, drawn.truth["corruption_kind"]
+    assert ((panel["spread_bps"] < 0) == (kind == "sign_flip")).all()
+    assert ((panel["bid_price"] > panel["ask_price"]) == (kind == "swapped_bid_ask")).all()
+    exact = pricing.years_30_360(panel["date"], panel["maturity_date"])
+    assert (((exact - panel["maturity_years"]).abs() > 1) == (kind == "wrong_maturity")).all()
+    before = panel.groupby("bond_id")["clean_price"].shift(1)
+    stale = (panel["clean_price"] == before) & ~panel.duplicated(list(schema.KEYS))
+    assert (stale[kind == "stale_quote"]).all()
+    assert set(kind.dropna()) == set(schema.CORRUPTION_KINDS)
+    assert (kind.notna() == drawn.truth["corrupted"]).all()
+
+
+def test_one_year_rating_transitions_are_near_the_published_ones():
+    """Investment-grade issuers keep, lose and gain letters about as often as published."""
+    path = market.simulate(DEFAULT, "test/ratings", bonds=1500, worlds=8).panel
+    path = path.drop_duplicates(["issuer_id", "month"]).set_index(["issuer_id", "month"])
+    now = path["rating"].map(schema.letter)
+    later = now.rename(lambda month: month - 12, level="month")
+    both = pd.concat([now.rename("now"), later.rename("later")], axis=1).dropna()
+    share = pd.crosstab(both["now"], both["later"], normalize="index") * 100
+    assert share.loc["BBB", "BBB"] == pytest.approx(92.8, abs=4)
+    assert share.loc["BBB", "A"] == pytest.approx(3.2, abs=2)
+    assert share.loc["BBB", "BB"] == pytest.approx(3.4, abs=2.5)
+    assert share.loc["A", "A"] == pytest.approx(93.2, abs=4)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "column", "least"),
+    [
+        ("recession", "market_spread_bps", 1.15),
+        ("liquidity_freeze", "bid_ask_bps", 1.2),
+        ("rate_shock", "treasury_5y_pct", 1.2),
+        ("downgrade_cascade", "downgrade_12m", 1.2),
+    ],
+)
+def test_scenarios_do_what_they_say(scenario, column, least):
+    """After the event begins, the column stands above the baseline of the same streams."""
+    means = [
+        market.simulate(
+            parameters.load(None, {"scenario": name}), "test/scenario", bonds=60, worlds=10
+        ).panel.query("12 <= month <= 23")[column].abs().mean()
+        for name in (scenario, "baseline")
+    ]  # fmt: skip
+    assert means[0] / means[1] > least
+
+
+def test_sector_crisis_hits_one_sector_only():
+    """The hit sector's spreads widen against the others."""
+    panels = [
+        market.simulate(parameters.load(None, {"scenario": s}), "test/sector", bonds=80, worlds=4)
+        .panel.query("month >= 16 and spread_bps > 0") for s in ("sector_crisis", "baseline")
+    ]  # fmt: skip
+    hit, calm = (np.log(p["spread_bps"]).groupby(p["sector"]).mean() for p in panels)
+    widened = hit - calm
+    assert widened[macro.SHOCKED_SECTOR] > 0.4
+    assert widened.drop(macro.SHOCKED_SECTOR).abs().max() < 0.05
+
+
+def test_a_market_of_nothing_is_refused():
+    """Sizes below one are bad input."""
+    with pytest.raises(BadInput, match="at least one bond"):
+        market.simulate(DEFAULT, "x", bonds=0)

@@ -1,0 +1,166 @@
+"""Parameters: the promised keys load as they stand, everything else is refused with help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from bondx_lib import parameters
+from bondx_lib.errors import BadInput
+
+PROMISED = """
+max_epochs: 100
+convergence_threshold: 0.001
+quality_threshold: 0.95
+dataset_size: 150
+training_split: 0.8
+improvement_patience: 10
+random_seed: 42
+quality_gates: {coverage_min: 90.0, esg_missing_max: 20.0, liquidity_index_median_min: 30.0,
+  negative_spreads_max_pct: 1.0, maturity_anomalies_max_pct: 0.1}
+output: {base_directory: runs, export_formats: [csv, jsonl, json, parquet]}
+logging: {level: INFO}
+advanced:
+  enable_hyperparameter_tuning: false
+  tuning_method: grid_search
+  parameter_ranges: {n_estimators: [100, 200, 300], max_depth: [3, 5, 7]}
+  enable_ensemble_methods: false
+  ensemble_strategy: voting
+  base_models: [xgboost, random_forest, gradient_boosting]
+  enable_feature_selection: false
+  selection_method: mutual_info
+  max_features: 20
+"""
+
+
+def test_promised_keys_load_as_they_stand_and_are_the_defaults(tmp_path):
+    """The documented file is accepted and changes nothing."""
+    file = tmp_path / "promised.yaml"
+    file.write_text(PROMISED)
+    assert parameters.load(file) == parameters.default()
+
+
+@pytest.mark.parametrize("file", sorted(Path("parameters").glob("*.yaml")), ids=lambda f: f.stem)
+def test_shipped_files_load(file):
+    """Every file in parameters/ is valid and named after itself."""
+    assert parameters.load(file).name == file.stem
+
+
+def test_default_file_states_every_value():
+    """default.yaml holds all keys with the values that hold without it."""
+    stated = yaml.safe_load(Path("parameters/default.yaml").read_text())
+    assert stated == parameters.default().model_dump(mode="json")
+
+
+def test_yaml_round_trip(tmp_path):
+    """What is written with a run can be read back."""
+    chosen = parameters.load(None, {"dataset_size": "50", "quality_gates.coverage_min": "95"})
+    file = tmp_path / "parameters.yaml"
+    file.write_text(chosen.to_yaml())
+    assert parameters.load(file) == chosen
+    assert chosen.quality_gates.coverage_min == 95.0
+    assert chosen.quality_gates.esg_missing_max == 20.0
+
+
+def test_digest_covers_what_decides_results_only():
+    """Place, name, workers and log level leave the digest alone; the seed does not."""
+    base = parameters.default().digest()
+    same = {"name": "other", "output.base_directory": "elsewhere", "execution.workers": 1,
+            "logging.level": "DEBUG"}  # fmt: skip
+    assert parameters.load(None, same).digest() == base
+    assert parameters.load(None, {"random_seed": 43}).digest() != base
+
+
+def test_parameters_are_frozen():
+    """Nobody changes parameters after they were validated."""
+    with pytest.raises(ValidationError, match="frozen"):
+        parameters.default().max_epochs = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("max_epoch", "5", r"--set: max_epoch: is not a parameter.*did you mean 'max_epochs'"),
+        ("coverage_min", "5", r"did you mean 'quality_gates.coverage_min'"),
+        ("max_epochs", "five", r"got 'five'.*integer, ≥ 1 and ≤ 10000, epochs"),
+        ("max_epochs", "0", r"got 0.*≥ 1"),
+        ("max_epochs", "2.5", r"got 2.5.*integer"),
+        ("random_seed", "true", r"got True.*integer"),
+        ("convergence_threshold", ".nan", r"got nan.*> 0 and < 1"),
+        ("quality_gates", "3", r"must be a mapping.*quality_gates.coverage_min"),
+        ("max_epochs.x", "1", r"max_epochs: is not admissible"),
+        ("scenario", "calm", r"one of baseline, recession"),
+        ("output.export_formats", "[xls]", r"one of csv, jsonl, json, parquet"),
+        ("name", "../x", r"name: is not admissible \(got '../x'\)"),
+        ("advanced.enable_ensemble_methods", "true", r"not available in this version"),
+        ("dataset_size", "[", r"--set: dataset_size: is not valid YAML"),
+    ],
+)
+def test_bad_values_are_refused_with_help(key, value, expected):
+    """The error names origin, key, value and what would do."""
+    with pytest.raises(BadInput, match=expected):
+        parameters.load(None, {key: value})
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "is empty"),
+        (b"- 1\n- 2\n", "is a list"),
+        (b"just words", "is a str"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        (b"a: [1", "not valid YAML"),
+        (b"max_epochs: 1\nmax_epochs: 2\n", r"max_epochs: is given twice \(again in line 2\)"),
+        (b"output:\n  base_directory: a\n  base_directory: b\n", "output.base_directory: is given"),
+        (b"!!python/object/apply:os.system ['true']", "not valid YAML"),
+        (b"? [a, b]\n: 1\n", "not valid YAML|is not a parameter"),
+        (b"[" * 5000, "not valid YAML"),
+        (b"max_epochs: 2001-13-45\n", "not valid YAML|not admissible"),
+    ],
+)
+def test_unreadable_files_are_refused_with_the_file_name(tmp_path, content, expected):
+    """Whatever is in the file, the error names it and says what is wrong."""
+    file = tmp_path / "bad.yaml"
+    file.write_bytes(content)
+    with pytest.raises(BadInput, match=expected) as caught:
+        parameters.load(file)
+    assert "bad.yaml" in str(caught.value)
+
+
+def test_missing_file_and_folder_are_refused(tmp_path):
+    """A path that is no readable file is an error of input."""
+    for path in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(BadInput, match="cannot be read"):
+            parameters.load(path)
+
+
+@given(st.dictionaries(st.text(max_size=8), st.none() | st.integers() | st.text(max_size=5), min_size=1))
+def test_arbitrary_mappings_never_raise_anything_else(values):
+    """Any mapping either loads or is bad input."""
+    known = {row["key"].split(".")[0] for row in parameters.describe()}
+    if set(values) <= known:
+        return
+    with pytest.raises(BadInput):
+        parameters.load(None, values)
+
+
+def test_override_text_needs_key_and_value():
+    """A --set without an equals sign is refused with an example."""
+    assert parameters.parse_override("a.b = 3") == ("a.b", "3")
+    with pytest.raises(BadInput, match="for example dataset_size=50"):
+        parameters.parse_override("dataset_size")
+
+
+def test_description_is_complete():
+    """Every parameter has a type, a default and a meaning, and numbers have a range."""
+    rows = parameters.describe()
+    assert len({row["key"] for row in rows}) == len(rows) > 30
+    for row in rows:
+        assert row["type"] and row["default"] and row["meaning"], row
+        if row["type"] in ("integer", "number"):
+            assert row["range"], row
