@@ -161,7 +161,11 @@ class Execution(_Block):
     """How the work is carried out; changes no result."""
 
     workers: int = Field(
-        2, ge=1, le=64, description="models trained side by side", json_schema_extra=_unit("threads")
+        2,
+        ge=1,
+        le=64,
+        description="models trained side by side",
+        json_schema_extra=_unit("threads"),
     )
     epoch_timeout_seconds: int = Field(
         900, ge=10, le=86_400, description="longest an epoch may take",
@@ -208,7 +212,7 @@ class Parameters(_Block):
         json_schema_extra=_unit("fraction"),
     )  # fmt: skip
     improvement_patience: int = Field(
-        10, ge=1, le=1000, description="epochs without improvement before models count as converged",
+        10, ge=1, le=1000, description="epochs without improvement until models count as converged",
         json_schema_extra=_unit("epochs"),
     )  # fmt: skip
     random_seed: int = Field(
@@ -301,7 +305,9 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         found = "empty" if values is None else f"a {type(values).__name__}"
         raise BadInput(
-            f"is {found}", source=str(path), admissible="a YAML mapping of parameter names to values"
+            f"is {found}",
+            source=str(path),
+            admissible="a YAML mapping of parameter names to values",
         )
     return values
 
@@ -352,9 +358,7 @@ def _bad_value(key: str, error: Any, source: str) -> BadInput:
             admissible="the keys that `bondx params` lists",
         )  # fmt: skip
     if error["type"] == "value_error":
-        return BadInput(
-            str(error["ctx"]["error"]), source=source, key=key, value=error["input"]
-        )
+        return BadInput(str(error["ctx"]["error"]), source=source, key=key, value=error["input"])
     named = next((name for name in fields if key == name or key.startswith(f"{name}.")), None)
     if named is None:
         inner = ", ".join(name for name in fields if name.startswith(f"{key}."))

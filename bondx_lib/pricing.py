@@ -139,7 +139,7 @@ def _civil(dates: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], NDAr
     days = pd.Series(np.atleast_1d(np.asarray(dates, "datetime64[ns]")).ravel())
     shape = np.shape(dates)
     parts = (days.dt.year, days.dt.month, days.dt.day)
-    year, month, day = (part.fillna(0).to_numpy("int64").reshape(shape) for part in parts)
+    year, month, day = (np.asarray(part.fillna(0), np.int64).reshape(shape) for part in parts)
     return year, month, day
 
 

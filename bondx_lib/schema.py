@@ -136,8 +136,12 @@ PANEL: Final = (
     _number("esg_rater_b", "score", "ESG score of rater B", 0, 100, True),
     _number("esg_rater_c", "score", "ESG score of rater C", 0, 100, True),
     _number("esg_score", "score", "mean of the raters that score the issuer", 0, 100, True),
-    _number("web_traffic_index", "index", "visits to the issuer's sites, 100 = own norm", 0, 2000, True),
-    _number("utility_load_index", "index", "power drawn by its plants, 100 = own norm", 0, 2000, True),
+    _number(
+        "web_traffic_index", "index", "visits to the issuer's sites, 100 = own norm", 0, 2000, True
+    ),
+    _number(
+        "utility_load_index", "index", "power drawn by its plants, 100 = own norm", 0, 2000, True
+    ),
     _number("news_sentiment", "score", "mean tone of the month's news", -1, 1, True),
     _number("buzz_volume", "items", "news items and posts in the month", 0, 1e6),
     _number("treasury_2y_pct", "% a year", "risk-free yield, 2 years", -5, 30),
@@ -145,7 +149,9 @@ PANEL: Final = (
     _number("treasury_10y_pct", "% a year", "risk-free yield, 10 years", -5, 30),
     _number("curve_slope_pct", "% a year", "10-year less 2-year risk-free yield", -20, 20),
     _number("market_spread_bps", "bp", "published spread of the BBB index", 0, 10000),
-    _number("equity_index_volatility", "% a year", "implied volatility of the equity index", 0, 300),
+    _number(
+        "equity_index_volatility", "% a year", "implied volatility of the equity index", 0, 300
+    ),
     _number("funding_spread_bps", "bp", "interbank funding over risk-free", -100, 3000),
     _category("regime_observed", "business cycle as officially called, three months late", REGIMES),
     _number("downgrade_12m", "0/1", "label: downgraded or defaulted within 12 months", 0, 1, True),
@@ -159,8 +165,12 @@ TRUTH: Final = (
     Column("row", "int64", "", "position of the row in the panel", 0),
     _number("log_spread_mean", "log bp", "mean of the log spread given the full state"),
     _number("log_spread_variance", "log bp²", "variance of the log spread given the full state", 0),
-    _number("downgrade_probability", "", "probability of downgrade_12m given the state", 0, 1, True),
-    _number("shock_probability", "", "probability of liquidity_shock_1m given the state", 0, 1, True),
+    _number(
+        "downgrade_probability", "", "probability of downgrade_12m given the state", 0, 1, True
+    ),
+    _number(
+        "shock_probability", "", "probability of liquidity_shock_1m given the state", 0, 1, True
+    ),
     Column("corrupted", "bool", "", "the panel's row was damaged on purpose"),
     _category("corruption_kind", "how it was damaged", CORRUPTION_KINDS, nullable=True),
     _category("regime", "true regime of the month", REGIMES),
@@ -211,9 +221,7 @@ def _typed(series: pd.Series, column: Column) -> pd.Series:
     try:
         return series.astype(dtype)  # type: ignore[call-overload,no-any-return]
     except (TypeError, ValueError) as error:
-        raise BadInput(
-            f"cannot be read as {column.dtype}: {error}", key=column.name
-        ) from error
+        raise BadInput(f"cannot be read as {column.dtype}: {error}", key=column.name) from error
 
 
 def range_violations(frame: pd.DataFrame, table: str = "panel") -> pd.DataFrame:
@@ -246,9 +254,9 @@ def _violates(series: pd.Series, column: Column) -> np.ndarray:
 def data_dictionary() -> str:
     """Return every table as Markdown."""
     parts = [
-        "# Data dictionary\n\n"
-        f"Schema version {SCHEMA_VERSION}. Every value is simulated. "
-        "Ranges hold for undamaged rows; a small share of rows is damaged on purpose.\n"
+        "# Data dictionary\n\n",
+        f"Schema version {SCHEMA_VERSION}. Every value is simulated. ",
+        "Ranges hold for undamaged rows; a small share of rows is damaged on purpose.\n",
     ]
     titles = {
         "panel": "one row per bond and month: what anyone may see",
@@ -256,7 +264,9 @@ def data_dictionary() -> str:
     }
     for table, columns in TABLES.items():
         parts.append(f"\n## {table}: {titles[table]}\n\n")
-        parts.append("| column | type | unit | range | null | meaning |\n|---|---|---|---|---|---|\n")
+        parts.append(
+            "| column | type | unit | range | null | meaning |\n|---|---|---|---|---|---|\n"
+        )
         parts.extend(_dictionary_row(column) for column in columns)
     return "".join(parts)
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bondx_lib.market import macro
@@ -76,11 +75,12 @@ def simulate(
     term = _term(uniform[:, 0], speculative)
     issue_month = _issue_month(uniform[:, 1], term, issuers, issuer, months)
     day = np.where(uniform[:, 2] < 0.5, 0, 14)
-    spread_pct = np.exp(np.interp(rating, [1, 6, 9, 12, 15, 18], np.log([0.6, 1.1, 1.7, 3.2, 5, 9])))
+    spread_pct = np.exp(
+        np.interp(rating, [1, 6, 9, 12, 15, 18], np.log([0.6, 1.1, 1.7, 3.2, 5, 9]))
+    )
     curve = economy.curve[burn_in + issue_month]
     par_yield = macro.risk_free_pct(curve, term / 12) + spread_pct
     noise = streams.normal("bond sizes", 0, number, 2)
-    step = np.where(uniform[:, 3] < TWENTIETHS, 0.05, 0.125)
     coupon = np.maximum(par_yield + 0.15 * noise[:, 0], 0.25)
     seniority = np.searchsorted(
         [SECURED_SHARE, 1 - SUBORDINATED_SHARE], uniform[:, 4], side="right"
@@ -94,9 +94,9 @@ def simulate(
         issue_month=issue_month,
         issue_date=_day(issue_month, day),
         maturity_date=_day(issue_month + term, day),
-        coupon_pct=np.round(
-            np.where(step == 0.05, par_coupon(coupon, 0.05), par_coupon(coupon, 0.125)), 3
-        ),
+        coupon_pct=np.where(
+            uniform[:, 3] < TWENTIETHS, par_coupon(coupon, 0.05), par_coupon(coupon, 0.125)
+        ).round(3),
         seniority=seniority,
         callable=uniform[:, 5] < callable_share,
         amount=np.clip(np.round(np.exp(size) / 2.5e7) * 2.5e7, 5e7, 8e9),
@@ -126,7 +126,10 @@ def identifiers(path: str, seed: int, number: int, kind: str) -> NDArray[np.str_
     space = 36**5 if kind == "bond" else 36**4
     stride = 36 * 17 + 1
     head = _base36(offset % 36**4, 4)
-    tails = [_base36((offset + key * stride) % space, 5 if kind == "bond" else 4) for key in range(number)]
+    tails = [
+        _base36((offset + key * stride) % space, 5 if kind == "bond" else 4)
+        for key in range(number)
+    ]
     if kind == "issuer":
         return np.array([f"SX-{head}{tail}" for tail in tails], dtype=np.str_)
     return np.array([_with_check_digit(f"XZ{head}{tail}") for tail in tails], dtype=np.str_)
@@ -167,7 +170,9 @@ _SUFFIXES: Final = (
 def _term(uniform: Floats, speculative: NDArray[np.bool_]) -> Ints:
     investment_pick = np.searchsorted(np.cumsum(TERM_SHARE["investment"]), uniform)
     speculative_pick = np.searchsorted(np.cumsum(TERM_SHARE["speculative"]), uniform)
-    pick = np.minimum(np.where(speculative, speculative_pick, investment_pick), len(TERMS_YEARS) - 1)
+    pick = np.minimum(
+        np.where(speculative, speculative_pick, investment_pick), len(TERMS_YEARS) - 1
+    )
     return np.asarray(12 * TERMS_YEARS[pick], dtype=np.int64)
 
 

@@ -44,7 +44,9 @@ def esg(streams: Streams, issuers: Issuers, months: int) -> dict[str, Floats]:
         view = np.sqrt(RATER_CORRELATION) * (hidden + wander)
         view = view + np.sqrt(1 - RATER_CORRELATION) * draws[:, 1 + rater]
         score = np.round(np.clip(ESG_MEAN + ESG_SD * view, 1, 99), 1)
-        scores[f"esg_rater_{'abc'[rater]}"] = np.where(covered > COVERAGE_EDGE[rater], score, np.nan)
+        scores[f"esg_rater_{'abc'[rater]}"] = np.where(
+            covered > COVERAGE_EDGE[rater], score, np.nan
+        )
     raters = np.stack(list(scores.values()))
     seen = ~np.isnan(raters)
     total = np.where(seen, raters, 0).sum(axis=0)

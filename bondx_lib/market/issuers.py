@@ -106,7 +106,7 @@ def bond_counts(streams: Streams, issuers: int) -> Ints:
     kinds = np.where(speculative, "speculative", "investment")
     mean = np.array([BONDS_LOG_MEAN[kind] for kind in kinds])
     spread = np.array([BONDS_LOG_SD[kind] for kind in kinds])
-    return np.clip(np.rint(np.exp(mean + spread * normal)), 1, MOST_BONDS).astype(np.int64)
+    return np.asarray(np.clip(np.rint(np.exp(mean + spread * normal)), 1, MOST_BONDS), np.int64)
 
 
 def issuers_for(streams: Streams, bonds: int) -> Ints:
@@ -232,7 +232,9 @@ def accounts(streams: Streams, issuers: Issuers, months: int) -> dict[str, Float
 def _first_rating(streams: Streams, issuers: int) -> Ints:
     """Draw a letter by the mix of rated issuers and one of its notches."""
     numbers = [RATING_NUMBER[notch] for notches in NOTCHES.values() for notch in notches]
-    shares = [LETTER_SHARE[name] / len(notches) for name, notches in NOTCHES.items() for _ in notches]
+    shares = [
+        LETTER_SHARE[name] / len(notches) for name, notches in NOTCHES.items() for _ in notches
+    ]
     edges = np.cumsum(shares) / np.sum(shares)
     picked = np.searchsorted(edges, streams.uniform("first rating", 0, issuers), side="right")
     return np.asarray(numbers)[np.minimum(picked, len(numbers) - 1)]

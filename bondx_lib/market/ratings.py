@@ -35,7 +35,7 @@ _NUMBERS: Final = np.arange(len(RATINGS) + 2, dtype=float)
 def _monthly(yearly_pct: list[float]) -> Floats:
     """Interpolate yearly percentages at the letter centres, in logs, to monthly hazards."""
     logs = np.interp(_NUMBERS, _CENTRES, np.log(-np.log1p(-np.asarray(yearly_pct) / 100) / 12))
-    return np.exp(logs)
+    return np.asarray(np.exp(logs))
 
 
 DOWNGRADE: Final = _monthly([9.0, 7.5, 5.4, 4.6, 7.2, 7.6, 24.0, 24.0])

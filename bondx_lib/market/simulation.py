@@ -97,16 +97,16 @@ def simulate(
     count = parameters.dataset_size if bonds is None else bonds
     if count < 1 or worlds < 1:
         raise BadInput("a market needs at least one bond and one world", key="bonds", value=count)
-    drawn = [_draw_world(parameters, stream, world, count, truth == "full") for world in range(worlds)]
+    drawn = [
+        _draw_world(parameters, stream, world, count, truth == "full") for world in range(worlds)
+    ]
     panel = pd.concat([market.panel for market in drawn], ignore_index=True)
     truths = pd.concat([market.truth for market in drawn], ignore_index=True)
     truths["row"] = np.arange(len(truths))
     return Market(schema.conform(panel, "panel"), schema.conform(truths, "truth"))
 
 
-def _draw_world(
-    parameters: Parameters, stream: str, number: int, count: int, full: bool
-) -> Market:
+def _draw_world(parameters: Parameters, stream: str, number: int, count: int, full: bool) -> Market:
     months = parameters.history_months
     streams = Streams(parameters.random_seed, f"{stream}/world/{number}")
     force = macro.forcing(parameters.scenario, months)
@@ -126,9 +126,7 @@ def _draw_world(
     return Market(*corruption.apply(panel, facts, detail.ravel()[order]))
 
 
-def _world(
-    streams: Streams, economy: macro.State, firms: issuers.Issuers, months: int
-) -> _World:
+def _world(streams: Streams, economy: macro.State, firms: issuers.Issuers, months: int) -> _World:
     paper = bonds.simulate(streams, firms, economy, MACRO_BURN_IN, months)
     dates = bonds.month_ends(months)
     maturity_years = pricing.years_30_360(dates[:, None], paper.maturity_date[None, :])
@@ -136,9 +134,7 @@ def _world(
     now = _since(economy, MACRO_BURN_IN)
     flow = liquidity.simulate(streams, firms, paper, now, age_years)
     quotes = spreads.simulate(streams, firms, paper, now, flow.illiquidity, maturity_years)
-    return _World(
-        streams, economy, firms, paper, flow, quotes, dates, maturity_years, age_years
-    )
+    return _World(streams, economy, firms, paper, flow, quotes, dates, maturity_years, age_years)
 
 
 def _since(economy: macro.State, first: int) -> macro.State:
@@ -228,9 +224,7 @@ def _rating_columns(
     }
 
 
-def _quotes(
-    world: _World, month: NDArray[np.int64], bond: NDArray[np.int64]
-) -> dict[str, Any]:
+def _quotes(world: _World, month: NDArray[np.int64], bond: NDArray[np.int64]) -> dict[str, Any]:
     """Return spread, yield, price and risk figures that agree with one another."""
     spread = world.spreads.spread_bps[month, bond]
     curve = world.economy.curve[MACRO_BURN_IN:][month]

@@ -5,8 +5,8 @@ r"""Credit spreads: log-linear in credit, market, maturity, sector, liquidity an
             + \sigma_{sen} + \ell + u_{issuer} + v_{bond} + \varepsilon
 
 with the level by rating :math:`a`, the hidden gap :math:`q - r`, the market's risk premium
-:math:`x` (the same for all, so volatility is proportional to level), the sector's stress :math:`g`,
-a slope in remaining maturity :math:`\tau` that flattens and inverts in a crisis, a liquidity
+:math:`x` (the same for all, so volatility is proportional to level), the sector's stress
+:math:`g`, a slope in remaining maturity :math:`\tau` that flattens and inverts in a crisis, a liquidity
 premium :math:`\ell`, a persistent issuer effect (most of the cross-section within a rating), a small
 bond effect, and heavy-tailed noise :math:`\varepsilon` (Student t). The mean without
 :math:`\varepsilon` and the variance of :math:`\varepsilon` are the truth of the row.

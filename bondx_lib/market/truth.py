@@ -64,18 +64,17 @@ def _branch(
     number = issuers.count
     shocks = streams.normal(f"future quality {month}", 0, number, HORIZON, branches, 2)
     uniform = streams.uniform(f"future upgrades {month}", 0, number, HORIZON, branches, 2)
-    quality, trend, rating, memory = (
-        np.broadcast_to(values, (branches, number))
-        for values in (state.quality, state.trend, state.rating, state.memory)
-    )
-    chance, nothing_yet = np.zeros((branches, number)), np.ones((branches, number))
+    shape = (branches, number)
+    quality, trend = np.broadcast_to(state.quality, shape), np.broadcast_to(state.trend, shape)
+    rating, memory = np.broadcast_to(state.rating, shape), np.broadcast_to(state.memory, shape)
+    chance, nothing_yet = np.zeros(shape), np.ones(shape)
     for ahead in range(HORIZON):
         here = macro.step(here, month + 1 + ahead, force, rng)
         quality, trend = drift(
             Credit(quality, trend, rating, memory), here, issuers.sector, issuers.anchor,
             np.swapaxes(shocks[:, ahead], 0, 1),
         )  # fmt: skip
-        events = _hazards(quality, rating, memory, here.cycle)
+        events = ratings.hazards(quality, rating, memory, here.cycle[:, None])
         ends = events.downgrade + events.default
         chance = chance + nothing_yet * ends
         stays = 1 - ends - events.withdrawal
@@ -85,14 +84,6 @@ def _branch(
     return chance
 
 
-def _hazards(
-    quality: Floats, rating: NDArray[np.int64], memory: Floats, cycle: Floats
-) -> ratings.Hazards:
-    return ratings.hazards(quality, rating, memory, cycle[:, None])
-
-
-def _upgraded(
-    rating: NDArray[np.int64], chance: Floats, uniform: Floats
-) -> NDArray[np.int64]:
+def _upgraded(rating: NDArray[np.int64], chance: Floats, uniform: Floats) -> NDArray[np.int64]:
     steps = 1 + np.searchsorted(ratings.UP_STEPS, uniform[..., 1])
     return np.where(uniform[..., 0] < chance, np.maximum(rating - steps, 1), rating)

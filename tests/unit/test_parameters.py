@@ -139,7 +139,11 @@ def test_missing_file_and_folder_are_refused(tmp_path):
             parameters.load(path)
 
 
-@given(st.dictionaries(st.text(max_size=8), st.none() | st.integers() | st.text(max_size=5), min_size=1))
+@given(
+    st.dictionaries(
+        st.text(max_size=8), st.none() | st.integers() | st.text(max_size=5), min_size=1
+    )
+)
 def test_arbitrary_mappings_never_raise_anything_else(values):
     """Any mapping either loads or is bad input."""
     known = {row["key"].split(".")[0] for row in parameters.describe()}
