@@ -1,0 +1,69 @@
+"""The figures of the project: a frame goes in, a Figure comes out, nothing is saved.
+
+Every figure ``name(frame)`` has its alternative text beside it, ``describe_name(frame)``: one or
+two sentences that say what the figure shows, with the same numbers. :func:`png` turns a figure into
+bytes, always the same ones.
+"""
+
+from __future__ import annotations
+
+from bondx_lib.plots.market import (
+    describe_rating_and_sector_mix,
+    describe_spread_by_rating_and_maturity,
+    describe_spread_by_rating_through_time,
+    rating_and_sector_mix,
+    spread_by_rating_and_maturity,
+    spread_by_rating_through_time,
+)
+from bondx_lib.plots.models import (
+    audit_skill,
+    calibration,
+    describe_audit_skill,
+    describe_calibration,
+    describe_loss_by_rating,
+    describe_recall_by_corruption,
+    loss_by_rating,
+    recall_by_corruption,
+)
+from bondx_lib.plots.style import MODEL_TITLES, png
+from bondx_lib.plots.training import (
+    convergence,
+    describe_convergence,
+    describe_gates_by_epoch,
+    describe_quality_by_epoch,
+    describe_skill_by_epoch,
+    describe_training_time,
+    gates_by_epoch,
+    quality_by_epoch,
+    skill_by_epoch,
+    training_time,
+)
+
+__all__ = [
+    "MODEL_TITLES",
+    "audit_skill",
+    "calibration",
+    "convergence",
+    "describe_audit_skill",
+    "describe_calibration",
+    "describe_convergence",
+    "describe_gates_by_epoch",
+    "describe_loss_by_rating",
+    "describe_quality_by_epoch",
+    "describe_rating_and_sector_mix",
+    "describe_recall_by_corruption",
+    "describe_skill_by_epoch",
+    "describe_spread_by_rating_and_maturity",
+    "describe_spread_by_rating_through_time",
+    "describe_training_time",
+    "gates_by_epoch",
+    "loss_by_rating",
+    "png",
+    "quality_by_epoch",
+    "rating_and_sector_mix",
+    "recall_by_corruption",
+    "skill_by_epoch",
+    "spread_by_rating_and_maturity",
+    "spread_by_rating_through_time",
+    "training_time",
+]

@@ -1,0 +1,172 @@
+"""Figures of the simulated market: who is in it and what their spreads do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from bondx_lib.plots.style import (
+    INK,
+    margin_label,
+    panels,
+    spread_apart,
+    styled,
+)
+from bondx_lib.schema import LETTERS, SECTORS, letter
+
+MATURITY_EDGES_YEARS: Final = (0.0, 3.0, 5.0, 7.0, 10.0, 15.0, 100.0)
+MATURITY_NAMES: Final = ("under 3", "3–5", "5–7", "7–10", "10–15", "over 15")
+FEWEST_ROWS: Final = 5
+"""A median of fewer bond-months is left out of the figures."""
+
+
+@styled
+def spread_by_rating_through_time(panel: pd.DataFrame) -> Figure:
+    """Draw the median spread of each letter grade, month by month.
+
+    Parameters
+    ----------
+    panel
+        The market's panel: ``date``, ``rating``, ``spread_bps``.
+    """
+    medians = _medians_through_time(panel)
+    present = [name for name in LETTERS if name in medians.columns]
+    colours = dict(zip(LETTERS, sns.color_palette("crest", len(LETTERS)), strict=True))
+    figure, (ax,) = panels(1, 1, 3.5)
+    for name in present:
+        ax.plot(medians.index, medians[name], color=colours[name])
+    ends = [float(np.log10(medians[name].dropna().iloc[-1])) for name in present]
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    gap = 0.06 * float(np.log10(high / low))
+    for name, height in zip(present, spread_apart(ends, gap), strict=True):
+        margin_label(ax, float(10**height), name, INK)
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.set(ylabel="median spread, bp (log scale)", xlabel="")
+    _dates(ax)
+    return figure
+
+
+def describe_spread_by_rating_through_time(panel: pd.DataFrame) -> str:
+    """Say what :func:`spread_by_rating_through_time` shows."""
+    medians = _medians_through_time(panel)
+    parts = []
+    for name in [name for name in LETTERS if name in medians.columns]:
+        series = medians[name].dropna()
+        parts.append(f"{name} {series.min():.0f} to {series.max():.0f}")
+    return (
+        f"Monthly median spread in basis points by letter grade, {medians.index.min():%B %Y} to "
+        f"{medians.index.max():%B %Y}, lowest to highest month: " + ", ".join(parts) + "."
+    )
+
+
+@styled
+def spread_by_rating_and_maturity(panel: pd.DataFrame) -> Figure:
+    """Draw the median spread by letter grade and remaining maturity.
+
+    Parameters
+    ----------
+    panel
+        The market's panel: ``rating``, ``maturity_years``, ``spread_bps``.
+    """
+    medians = _medians_by_maturity(panel)
+    figure, (ax,) = panels(1, 1, 3.3)
+    texts = medians.map(lambda value: f"{value:,.0f}", na_action="ignore").fillna("–")
+    sns.heatmap(
+        np.log10(medians), ax=ax, cmap=sns.color_palette("crest", as_cmap=True), cbar=False,
+        linewidths=1.5, linecolor="white", annot=texts, fmt="", annot_kws={"fontsize": 9.5},
+    )  # fmt: skip
+    ax.set(xlabel="remaining maturity, years", ylabel="")
+    ax.set_yticklabels(ax.get_yticklabels(), rotation=0)
+    ax.tick_params(length=0)
+    ax.grid(False)
+    return figure
+
+
+def describe_spread_by_rating_and_maturity(panel: pd.DataFrame) -> str:
+    """Say what :func:`spread_by_rating_and_maturity` shows."""
+    medians = _medians_by_maturity(panel)
+    cells = medians.stack().rename("median").reset_index().sort_values("median")
+    low, high = cells.iloc[0], cells.iloc[-1]
+    return (
+        "Median spread in basis points by letter grade and remaining maturity: lowest "
+        f"{low['median']:.0f} for {low['letter']} at {low['maturity']} years, highest "
+        f"{high['median']:,.0f} for {high['letter']} at {high['maturity']} years."
+    )
+
+
+@styled
+def rating_and_sector_mix(panel: pd.DataFrame) -> Figure:
+    """Draw the share of bonds by letter grade and by sector, at the last date.
+
+    Parameters
+    ----------
+    panel
+        The market's panel: ``date``, ``bond_id``, ``rating``, ``sector``.
+    """
+    ratings, sectors = _mix(panel)
+    figure, axes = panels(1, 2, 3.0)
+    for ax, shares, title in zip(axes, (ratings, sectors), ("Rating", "Sector"), strict=True):
+        ax.barh(range(len(shares)), shares, color="#7f9db5", height=0.66)
+        ax.set_yticks(range(len(shares)), list(shares.index))
+        ax.invert_yaxis()
+        for place, share in enumerate(shares):
+            ax.annotate(f"{share:.0f} %", (share, place), xytext=(3, 0),
+                        textcoords="offset points", va="center", fontsize=9)  # fmt: skip
+        ax.set(title=title, xlim=(0, 1.25 * float(shares.max())), xticks=[])
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        ax.grid(False)
+    return figure
+
+
+def describe_rating_and_sector_mix(panel: pd.DataFrame) -> str:
+    """Say what :func:`rating_and_sector_mix` shows."""
+    ratings, sectors = _mix(panel)
+    return (
+        "Share of bonds at the last date. By letter grade: "
+        + ", ".join(f"{name} {share:.0f} %" for name, share in ratings.items())
+        + ". By sector: "
+        + ", ".join(f"{name} {share:.0f} %" for name, share in sectors.items())
+        + "."
+    )
+
+
+def _medians_through_time(panel: pd.DataFrame) -> pd.DataFrame:
+    grouped = panel.groupby(["date", panel["rating"].map(letter).rename("letter")])["spread_bps"]
+    medians = grouped.median().where(grouped.size() >= FEWEST_ROWS)
+    return medians.unstack().dropna(axis=1, how="all")
+
+
+def _medians_by_maturity(panel: pd.DataFrame) -> pd.DataFrame:
+    buckets = pd.cut(panel["maturity_years"], list(MATURITY_EDGES_YEARS), labels=MATURITY_NAMES)
+    letters = panel["rating"].map(letter).rename("letter")
+    grouped = panel.groupby([letters, buckets.rename("maturity")], observed=False)["spread_bps"]
+    medians = grouped.median().where(grouped.size() >= FEWEST_ROWS).unstack()
+    return medians.reindex([name for name in LETTERS if name in medians.index]).dropna(how="all")
+
+
+def _mix(panel: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    bonds = panel[panel["date"] == panel["date"].max()].drop_duplicates("bond_id")
+    ratings = bonds["rating"].map(letter).value_counts(normalize=True).mul(100)
+    sectors = bonds["sector"].value_counts(normalize=True).mul(100)
+    return (
+        ratings.reindex([name for name in LETTERS if name in ratings.index]),
+        sectors.reindex([name for name in SECTORS if name in sectors.index]),
+    )
+
+
+def _dates(ax: Axes) -> None:
+    locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_locator(locator)
+    formatter = ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_formatter(formatter)

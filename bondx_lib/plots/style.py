@@ -1,0 +1,137 @@
+"""How every figure of the project looks, said once.
+
+Colours come from the palette of Okabe and Ito, which stays apart for colour-blind readers and in
+grey print. Figures are drawn at the width of a phone and printed at twice its density, so one file
+serves both. Nothing here touches matplotlib's global state: :func:`styled` opens a context.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import itertools
+from collections.abc import Callable
+from typing import Final, ParamSpec
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+WIDTH_INCHES: Final = 5.6
+DOTS_PER_INCH: Final = 180
+
+INK: Final = "#1c2733"
+MUTED: Final = "#5b6773"
+RULE: Final = "#d5dbe1"
+GOOD: Final = "#00614a"
+BAD: Final = "#b23b00"
+UNSURE: Final = "#8a6d00"
+
+MODEL_COLOURS: Final = {
+    "spread": "#0072b2",
+    "downgrade": "#b23b00",
+    "liquidity_shock": "#00785a",
+    "anomaly": "#8f3f77",
+}
+MODEL_TITLES: Final = {
+    "spread": "Spread",
+    "downgrade": "Downgrade",
+    "liquidity_shock": "Liquidity shock",
+    "anomaly": "Anomaly",
+}
+VERDICT_COLOURS: Final = {"pass": GOOD, "fail": BAD, "inconclusive": UNSURE}
+
+STYLE: Final[dict[str, object]] = {
+    **sns.axes_style("ticks"),
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 10.5,
+    "axes.titlesize": 11.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10.0,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": RULE,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5.0,
+    "figure.constrained_layout.w_pad": 0.08,
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+}
+
+Arguments = ParamSpec("Arguments")
+
+
+def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
+    """Let a figure be drawn in the project's style, and leave the caller's style alone."""
+
+    @functools.wraps(draw)
+    def drawn(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
+        with mpl.rc_context(STYLE):  # type: ignore[arg-type]
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def canvas(height_inches: float) -> Figure:
+    """Return an empty figure of the one width."""
+    return Figure(figsize=(WIDTH_INCHES, height_inches), dpi=DOTS_PER_INCH, layout="constrained")
+
+
+def panels(
+    rows: int, columns: int, height_inches: float, **sharing: bool
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its axes, row by row."""
+    figure = canvas(height_inches)
+    grid = figure.subplots(rows, columns, squeeze=False, **sharing)  # type: ignore[call-overload]
+    return figure, list(grid.flat)
+
+
+def png(figure: Figure) -> bytes:
+    """Return the figure as PNG; the same figure gives the same bytes."""
+    target = io.BytesIO()
+    with mpl.rc_context(STYLE):  # type: ignore[arg-type]
+        FigureCanvasAgg(figure).print_png(target, metadata={"Software": None})
+    return target.getvalue()
+
+
+def whole_epochs(axes: Axes) -> None:
+    """Tick the epoch axis at whole numbers only."""
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlabel("epoch")
+
+
+def margin_label(axes: Axes, height: float, text: str, colour: str = MUTED) -> None:
+    """Write a word beside a horizontal line, just outside the right edge."""
+    axes.annotate(
+        text, (1.0, height), xycoords=("axes fraction", "data"), xytext=(4, 0),
+        textcoords="offset points", va="center", fontsize=9, color=colour, annotation_clip=False,
+    )  # fmt: skip
+
+
+def spread_apart(heights: list[float], gap: float) -> list[float]:
+    """Return the heights, moved up as little as keeps neighbours ``gap`` apart.
+
+    >>> spread_apart([1.0, 1.1, 5.0], 0.5)
+    [1.0, 1.5, 5.0]
+    """
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    placed = list(heights)
+    for below, above in itertools.pairwise(order):
+        placed[above] = max(placed[above], placed[below] + gap)
+    return placed

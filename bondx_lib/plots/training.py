@@ -1,0 +1,266 @@
+"""Figures of the loop: skill, quality, gates, convergence and time, epoch by epoch."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+from bondx_lib.plots.style import (
+    BAD,
+    GOOD,
+    INK,
+    MODEL_COLOURS,
+    MODEL_TITLES,
+    MUTED,
+    RULE,
+    margin_label,
+    panels,
+    spread_apart,
+    styled,
+    whole_epochs,
+)
+from bondx_lib.schema import MODELS
+
+QUALITY_BANDS: Final = ((0.95, "excellent"), (0.90, "good"), (0.80, "acceptable"))
+VERDICT_CODES: Final = {"pass": 0, "inconclusive": 1, "fail": 2}
+VERDICT_MARKS: Final = {"pass": "", "inconclusive": "?", "fail": "×"}
+WIDEST_ANNOTATED: Final = 8
+"""Above so many epochs a cell of the heat strip is too narrow for a number."""
+
+
+@styled
+def skill_by_epoch(skills: pd.DataFrame) -> Figure:
+    """Draw the champions' skill on the benchmark market, epoch by epoch.
+
+    Parameters
+    ----------
+    skills
+        Rows of one model and epoch: ``model``, ``epoch``, ``skill``, ``skill_low``,
+        ``skill_high`` of the champion after the epoch, and ``promoted`` (bool).
+    """
+    present = _present(skills)
+    figure, axes = panels(-(-len(present) // 2), min(2, len(present)), 4.9, sharex=True)
+    for model, ax in zip(present, axes, strict=False):
+        _skill_panel(ax, skills[skills["model"] == model].sort_values("epoch"), model)
+    for ax in axes[len(present) :]:
+        ax.set_visible(False)
+    figure.supylabel("skill on the benchmark market  (▲ promoted)", fontsize=9.5, color=MUTED)
+    return figure
+
+
+def describe_skill_by_epoch(skills: pd.DataFrame) -> str:
+    """Say what :func:`skill_by_epoch` shows."""
+    parts = []
+    for model in _present(skills):
+        rows = skills[skills["model"] == model].sort_values("epoch")
+        first, last = rows.iloc[0], rows.iloc[-1]
+        parts.append(
+            f"{MODEL_TITLES[model]} from {first['skill']:.2f} in epoch {first['epoch']} to "
+            f"{last['skill']:.2f} in epoch {last['epoch']} "
+            f"({_times(int(rows['promoted'].sum()))} promoted)"
+        )
+    return "Skill of each champion on the benchmark market by epoch. " + "; ".join(parts) + "."
+
+
+@styled
+def quality_by_epoch(quality: pd.DataFrame) -> Figure:
+    """Draw the quality score of each epoch's data with the bands it is judged by.
+
+    Parameters
+    ----------
+    quality
+        ``epoch`` and ``quality`` (0 to 1).
+    """
+    figure, (ax,) = panels(1, 1, 2.9)
+    lowest = min(0.78, float(quality["quality"].min()) - 0.03)
+    for lower, name in QUALITY_BANDS:
+        ax.axhline(lower, color=RULE, linewidth=1.0)
+        margin_label(ax, lower + 0.012, f"{name} ≥ {lower:.2f}")
+    ax.plot(quality["epoch"], quality["quality"], color=INK, marker="o", markersize=4)
+    ax.set(ylim=(lowest, 1.01), ylabel="quality score")
+    ax.grid(False)
+    whole_epochs(ax)
+    return figure
+
+
+def describe_quality_by_epoch(quality: pd.DataFrame) -> str:
+    """Say what :func:`quality_by_epoch` shows."""
+    scores = quality["quality"]
+    below = int((scores < QUALITY_BANDS[0][0]).sum())
+    return (
+        f"Quality score of the accepted data over {len(scores)} epochs: lowest "
+        f"{scores.min():.3f}, highest {scores.max():.3f}, last {scores.iloc[-1]:.3f}; "
+        f"{below} of {len(scores)} below 0.95, the excellent band."
+    )
+
+
+@styled
+def gates_by_epoch(findings: pd.DataFrame) -> Figure:
+    """Draw the verdict of every gate in every epoch as a strip of cells.
+
+    Parameters
+    ----------
+    findings
+        ``epoch``, ``gate``, ``observed``, ``verdict`` (pass, inconclusive or fail).
+    """
+    cells = findings.assign(code=findings["verdict"].map(VERDICT_CODES))
+    order = list(dict.fromkeys(cells["gate"]))
+    grid = cells.groupby(["gate", "epoch"]).agg(code=("code", "max"), observed=("observed", "last"))
+    codes = grid["code"].unstack().loc[order]
+    observed = grid["observed"].unstack().loc[order]
+    marks = codes.map(lambda code: list(VERDICT_MARKS.values())[int(code)], na_action="ignore")
+    labels = observed.map(lambda value: f"{value:.3g}", na_action="ignore").fillna("")
+    narrow = codes.shape[1] > WIDEST_ANNOTATED
+    texts = marks.fillna("") if narrow else (labels + " " + marks.fillna(""))
+    figure, (ax,) = panels(1, 1, 0.9 + 0.42 * len(codes))
+    sns.heatmap(
+        codes, ax=ax, cmap=ListedColormap(["#dcefe8", "#f6ebc4", "#f3d3c4"]), vmin=0, vmax=2,
+        cbar=False, linewidths=1.5, linecolor="white", annot=texts, fmt="",
+        annot_kws={"fontsize": 8.5, "color": INK},
+    )  # fmt: skip
+    ax.set(ylabel="", xlabel="epoch   (× fails, ? inconclusive)")
+    ax.grid(False)
+    ax.set_yticklabels([_words(name.get_text()) for name in ax.get_yticklabels()], rotation=0)
+    ax.tick_params(length=0)
+    return figure
+
+
+def describe_gates_by_epoch(findings: pd.DataFrame) -> str:
+    """Say what :func:`gates_by_epoch` shows."""
+    failed = findings[findings["verdict"] == "fail"]
+    epochs = findings["epoch"].nunique()
+    if failed.empty:
+        return f"Verdicts of {findings['gate'].nunique()} gates over {epochs} epochs: none failed."
+    counts = failed.groupby("gate")["epoch"].nunique()
+    worst = ", ".join(f"{_words(gate)} in {count}" for gate, count in counts.items())
+    return f"Verdicts of {findings['gate'].nunique()} gates over {epochs} epochs; failed: {worst}."
+
+
+@styled
+def convergence(scores: pd.DataFrame, threshold: float, patience: int) -> Figure:
+    """Draw the improvement of each epoch over the best so far against the threshold.
+
+    Parameters
+    ----------
+    scores
+        ``epoch`` and ``score``, the mean skill of the champions.
+    threshold
+        Improvement below which an epoch counts as no better.
+    patience
+        So many epochs in a row without improvement end the training.
+    """
+    improved = improvements(scores)
+    figure, (level, gain) = panels(2, 1, 4.4, sharex=True)
+    level.plot(improved["epoch"], improved["score"], color=INK, marker="o", markersize=4)
+    level.set_title("Mean skill of the champions")
+    colours = np.where(improved["improvement"] >= threshold, GOOD, "#9aa5b1")
+    gain.bar(improved["epoch"], improved["improvement"], color=colours, width=0.7)
+    gain.axhline(threshold, color=BAD, linewidth=1.2, linestyle="--")
+    margin_label(gain, threshold, f"threshold\n{threshold:g}", BAD)
+    first = max(improved["epoch"].max() - patience + 1, improved["epoch"].min())
+    gain.axvspan(first - 0.5, improved["epoch"].max() + 0.5, color=RULE, alpha=0.45, zorder=0)
+    gain.set_title(f"Improvement over the best before (shaded: last {patience})")
+    gain.set_yscale("symlog", linthresh=max(threshold, 1e-6))
+    whole_epochs(gain)
+    return figure
+
+
+def describe_convergence(scores: pd.DataFrame, threshold: float, patience: int) -> str:
+    """Say what :func:`convergence` shows."""
+    improved = improvements(scores)
+    last = improved.tail(patience)
+    quiet = int((last["improvement"] < threshold).sum())
+    return (
+        f"Mean skill of the champions rose from {scores['score'].iloc[0]:.3f} to "
+        f"{scores['score'].iloc[-1]:.3f} over {len(scores)} epochs. Of the last {len(last)} "
+        f"epochs {quiet} improved by less than {threshold:g}; {patience} in a row are needed "
+        "to stop."
+    )
+
+
+def improvements(scores: pd.DataFrame) -> pd.DataFrame:
+    """Add each epoch's improvement over the best score before it; the first has none.
+
+    >>> improvements(pd.DataFrame({"epoch": [1, 2, 3], "score": [0.5, 0.7, 0.6]}))
+       epoch  score  improvement
+    0      1    0.5          0.0
+    1      2    0.7          0.2
+    2      3    0.6         -0.1
+    """
+    ordered = scores.sort_values("epoch").reset_index(drop=True)
+    best = ordered["score"].cummax().shift()
+    return ordered.assign(improvement=(ordered["score"] - best).fillna(0.0).round(12))
+
+
+@styled
+def training_time(times: pd.DataFrame) -> Figure:
+    """Draw how long each model took to train, epoch by epoch.
+
+    Parameters
+    ----------
+    times
+        ``epoch``, ``model``, ``seconds``.
+    """
+    figure, (ax,) = panels(1, 1, 2.9)
+    for model in _present(times):
+        rows = times[times["model"] == model].sort_values("epoch")
+        ax.plot(
+            rows["epoch"], rows["seconds"], color=MODEL_COLOURS[model], marker="o", markersize=3.5
+        )
+    _label_line_ends(ax, times, "seconds")
+    ax.set(ylabel="seconds", ylim=(0, None))
+    whole_epochs(ax)
+    return figure
+
+
+def describe_training_time(times: pd.DataFrame) -> str:
+    """Say what :func:`training_time` shows."""
+    means = times.groupby("model")["seconds"].mean()
+    parts = ", ".join(f"{MODEL_TITLES[model]} {means[model]:.2f}" for model in _present(times))
+    return f"Mean training time in seconds over {times['epoch'].nunique()} epochs: {parts}."
+
+
+def _skill_panel(ax: Axes, rows: pd.DataFrame, model: str) -> None:
+    colour = MODEL_COLOURS[model]
+    for height, name in ((0.0, "floor"), (1.0, "ceiling")):
+        ax.axhline(height, color=MUTED, linewidth=0.9, linestyle=":")
+        margin_label(ax, height, name)
+    ax.fill_between(
+        rows["epoch"], rows["skill_low"], rows["skill_high"], color=colour, alpha=0.18, linewidth=0
+    )
+    ax.plot(rows["epoch"], rows["skill"], color=colour)
+    promoted = rows[rows["promoted"]]
+    ax.plot(promoted["epoch"], promoted["skill"], "^", color=colour, markersize=6.5)
+    bottom = min(-0.1, float(rows["skill_low"].min()) - 0.05)
+    ax.set(title=MODEL_TITLES[model], ylim=(max(bottom, -1.5), 1.1))
+    whole_epochs(ax)
+    ax.label_outer()
+
+
+def _label_line_ends(ax: Axes, frame: pd.DataFrame, value: str) -> None:
+    last = frame.sort_values("epoch").groupby("model").tail(1).set_index("model")[value]
+    names = [model for model in _present(frame) if model in last.index]
+    gap = 0.08 * float(frame[value].max())
+    for model, height in zip(
+        names, spread_apart([float(last[n]) for n in names], gap), strict=True
+    ):
+        margin_label(ax, height, MODEL_TITLES[model], MODEL_COLOURS[model])
+
+
+def _present(frame: pd.DataFrame) -> list[str]:
+    found = set(frame["model"])
+    return [model for model in MODELS if model in found]
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -1,0 +1,121 @@
+"""Small frames with invented numbers, one for each figure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bondx_lib.schema import CORRUPTION_KINDS, LETTERS, MODELS, RATINGS, SECTORS
+
+GATES = (
+    "coverage", "esg_missing", "liquidity_index_median", "negative_spreads", "maturity_anomalies",
+)  # fmt: skip
+
+
+def skills(epochs: int = 6) -> pd.DataFrame:
+    """Champions that learn fast at first, promoted in every other epoch."""
+    rows = []
+    for place, model in enumerate(MODELS):
+        for epoch in range(1, epochs + 1):
+            skill = 0.8 - 0.1 * place - 0.3 / epoch
+            rows.append((model, epoch, skill, skill - 0.08, skill + 0.07, epoch % 2 == 1))
+    columns = ["model", "epoch", "skill", "skill_low", "skill_high", "promoted"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def quality(epochs: int = 6) -> pd.DataFrame:
+    """Scores that pass through two bands."""
+    return pd.DataFrame(
+        {"epoch": range(1, epochs + 1), "quality": np.linspace(0.93, 0.985, epochs)}
+    )
+
+
+def findings(epochs: int = 6) -> pd.DataFrame:
+    """One gate fails once and another is inconclusive once."""
+    rows = [
+        {"epoch": epoch, "gate": gate, "observed": 10.0 * place + epoch / 7, "verdict": "pass"}
+        for epoch in range(1, epochs + 1)
+        for place, gate in enumerate(GATES)
+    ]
+    rows[1]["verdict"], rows[2]["verdict"] = "fail", "inconclusive"
+    return pd.DataFrame(rows)
+
+
+def scores(epochs: int = 6) -> pd.DataFrame:
+    """Mean skill that settles."""
+    epoch = np.arange(1, epochs + 1)
+    return pd.DataFrame({"epoch": epoch, "score": 0.7 - 0.3 / epoch**2})
+
+
+def times(epochs: int = 6) -> pd.DataFrame:
+    """Training seconds that grow with the pool."""
+    return pd.DataFrame(
+        [
+            {"epoch": epoch, "model": model, "seconds": 0.3 * (place + 1) + 0.05 * epoch}
+            for epoch in range(1, epochs + 1)
+            for place, model in enumerate(MODELS)
+        ]
+    )
+
+
+def audit() -> pd.DataFrame:
+    """One score a model."""
+    return pd.DataFrame(
+        {
+            "model": MODELS,
+            "skill": [0.86, 0.55, 0.61, 0.74],
+            "skill_low": [0.82, 0.38, 0.52, 0.66],
+            "skill_high": [0.90, 0.71, 0.70, 0.81],
+        }
+    )
+
+
+def deciles() -> pd.DataFrame:
+    """Two calibrated models; one decile is off."""
+    predicted = np.linspace(0.01, 0.3, 10)
+    rows = []
+    for model in ("downgrade", "liquidity_shock"):
+        for place, level in enumerate(predicted):
+            observed = level + (0.08 if place == 7 else 0.005)
+            rows.append((model, level, observed, observed - 0.02, observed + 0.02))
+    return pd.DataFrame(rows, columns=["model", "predicted", "observed", "low", "high"])
+
+
+def segments() -> pd.DataFrame:
+    """Loss that grows with risk."""
+    rows = [
+        (model, letter, 0.1 + 0.05 * place, 0.07 + 0.05 * place, 0.14 + 0.06 * place, "log loss")
+        for model in MODELS
+        for place, letter in enumerate(LETTERS)
+    ]
+    return pd.DataFrame(rows, columns=["model", "rating", "loss", "low", "high", "loss_name"])
+
+
+def recalls() -> pd.DataFrame:
+    """Some kinds of damage are easier to find than others."""
+    share = np.linspace(0.95, 0.2, len(CORRUPTION_KINDS))
+    return pd.DataFrame(
+        {
+            "kind": CORRUPTION_KINDS, "recall": share, "low": share - 0.1,
+            "high": np.minimum(share + 0.1, 1), "rows": 40,
+        }
+    )  # fmt: skip
+
+
+def panel(bonds: int = 120, months: int = 12) -> pd.DataFrame:
+    """A market with only the columns that the figures read."""
+    rng = np.random.default_rng(7)
+    dates = pd.date_range("2020-01-31", periods=months, freq="ME")
+    number = rng.integers(0, len(RATINGS), bonds)
+    columns: dict[str, Any] = {
+        "bond_id": [f"XZ{bond:010d}" for bond in range(bonds)] * months,
+        "date": np.repeat(dates, bonds),
+        "rating": [RATINGS[place] for place in number] * months,
+        "sector": [SECTORS[place] for place in rng.integers(0, len(SECTORS), bonds)] * months,
+        "maturity_years": np.tile(rng.uniform(1, 25, bonds), months),
+    }
+    cycle = np.repeat(1 + 0.3 * np.sin(np.arange(months)), bonds)
+    columns["spread_bps"] = 40 * np.exp(0.17 * np.tile(number, months)) * cycle
+    return pd.DataFrame(columns)
