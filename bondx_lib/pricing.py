@@ -68,7 +68,7 @@ def clean_price(
 
     >>> import numpy as np
     >>> day, end = np.datetime64("2024-06-30"), np.datetime64("2034-06-30")
-    >>> float(clean_price(5.0, 5.0, day, end))
+    >>> round(float(clean_price(5.0, 5.0, day, end)), 9)
     100.0
     """
     coupon = np.asarray(coupon_pct, float)

@@ -4,7 +4,7 @@ Coupons are set near the par yield at issue and printed in twentieths or eighths
 the form of an ISIN under the prefix ``XZ``, which is assigned to nobody, so they can equal no real
 one; names begin with ``SX-``.
 
-Sources: terms, coupons, callability, seniority and size S12 to S15 of the calibration facts; check
+Sources: facts ``ig_bond``, ``coupon_step``, ``callable``, ``seniority``, ``issue_size``; check
 digit ISO 6166 [4].
 """
 

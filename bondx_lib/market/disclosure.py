@@ -4,7 +4,7 @@ ESG raters see one hidden quality through noise of their own, so that any two co
 0.54; small and low-rated issuers are scored less often. Alternative data see the trend of the
 credit quality before the accounts do, through much noise; news is missing for small issuers.
 
-Sources: S25 to S30 of the calibration facts; Berg, Kölbel and Rigobon [6].
+Sources: facts ``esg``, ``news``; Berg, Kölbel and Rigobon [6].
 """
 
 from __future__ import annotations

@@ -11,8 +11,7 @@ with the credit cycle :math:`c` and the sector's stress :math:`g`. Agencies see 
 (:mod:`.ratings`). Accounts are published a quarter late and show :math:`q` through the medians of
 the ratios by rating, the issuer's own constant habits and noise.
 
-Sources: mix of issuers S05, medians of ratios by rating band, bonds per issuer S10, S11 of the
-calibration facts.
+Sources: facts ``issuer_mix``, ``ratio``, ``bonds_per_issuer``, ``one_bond_issuers``.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from bondx_lib.market import macro, ratings
+from bondx_lib.market import facts, macro, ratings
 from bondx_lib.market.streams import Streams
-from bondx_lib.schema import FIRST_SPECULATIVE, RATING_NUMBER, SECTORS
+from bondx_lib.schema import FIRST_SPECULATIVE, LETTERS, RATING_NUMBER, SECTORS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,9 +39,12 @@ QUALITY_PULL, QUALITY_NOISE = 0.03, 0.12
 CYCLE_PUSH, SECTOR_PUSH = 0.045, 0.10
 ANCHOR_SPREAD: Final = 0.7
 
-LETTER_SHARE: Final = {
-    "AAA": 0.005, "AA": 0.015, "A": 0.195, "BBB": 0.285, "BB": 0.185, "B": 0.265, "CCC": 0.05
-}  # fmt: skip
+_RATED: Final = ("AA", "A", "BBB", "BB", "B", "CCC")
+AAA_SHARE: Final = 0.5
+"""Per cent of rated issuers; the published counts leave them out."""
+LETTER_SHARE: Final = dict(
+    zip(("AAA", *_RATED), [AAA_SHARE, *facts.by_letter("issuer_mix.{}", _RATED)], strict=True)
+)
 NOTCHES: Final = {
     "AAA": ("AAA",), "AA": ("AA+", "AA", "AA-"), "A": ("A+", "A", "A-"),
     "BBB": ("BBB+", "BBB", "BBB-"), "BB": ("BB+", "BB", "BB-"), "B": ("B+", "B", "B-"),
@@ -55,11 +57,12 @@ BONDS_LOG_SD: Final = {"investment": 1.05, "speculative": 0.75}
 MOST_BONDS: Final = 45
 
 _CENTRES: Final = np.array([1.0, 3, 6, 9, 12, 15, 18, 21])
-_LEVERAGE: Final = np.array([0.14, 0.26, 0.38, 0.42, 0.47, 0.56, 0.69, 0.80])
+_LEVERAGE: Final = np.append(facts.by_letter("ratio.long_term_debt_capital.{}", LETTERS), 0.80)
+_MARGIN: Final = np.append(facts.by_letter("ratio.operating_margin.{}", LETTERS), 0.0)
+_CURRENT: Final = np.log(np.append(facts.by_letter("ratio.current_ratio.{}", LETTERS), 1.2))
+_CASH: Final = 0.8 * np.append(facts.by_letter("ratio.ebitda_margin.{}", LETTERS), 2.5)
 _COVERAGE: Final = np.log(np.array([25.0, 15, 9.0, 5.5, 3.3, 1.7, 0.8, 0.3]) + 2)
-_MARGIN: Final = np.array([18.9, 17.1, 15.1, 12.3, 9.3, 6.0, 3.8, 0.0])
-_CURRENT: Final = np.log(np.array([1.78, 1.59, 1.33, 1.45, 1.63, 1.69, 1.67, 1.2]))
-_CASH: Final = np.array([20.0, 18.0, 17.7, 14.7, 12.2, 9.6, 6.6, 2.0])
+"""Log of EBIT over interest plus two; levels by rating from memory, the last for C."""
 SECTOR_LEVERAGE: Final = np.array([-0.04, 0.10, 0.02, 0.0, -0.01, -0.03])
 SECTOR_MARGIN: Final = np.array([4.0, 3.0, -1.0, -2.0, -2.0, 1.0])
 

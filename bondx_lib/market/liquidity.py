@@ -1,7 +1,8 @@
 r"""Liquidity: how easily a bond trades, and the shocks that break it down.
 
 A hidden illiquidity :math:`i` (0 = typical, larger is worse) has a constant part (size, age,
-credit, habit), a market part (funding tightness) and a shock part :math:`k`. In each month a shock arrives
+credit, habit), a market part (funding tightness) and a shock part :math:`k`. In each month a shock
+arrives
 with probability
 
 .. math:: p = 1 - \exp\!\big(-\exp(a + b_f f + b_i\, i_{base} + b_k\, k + b_n\, \nu)\big)
@@ -14,7 +15,7 @@ trades, bid-ask, depth and trading days all read off :math:`i + k`, each with no
 The liquidity index is :math:`100\,\Phi(-z)` where :math:`z` averages standardised log bid-ask, log
 volume (negative) and days without a trade.
 
-Sources: bid-ask by rating; S16 to S21 of the calibration facts.
+Sources: facts ``half_spread``, ``bid_ask``, ``zero_trading_days``, ``turnover``.
 """
 
 from __future__ import annotations

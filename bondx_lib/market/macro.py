@@ -11,8 +11,7 @@ slope and curvature; each sector has its own stress :math:`g`. One step is one m
 carry the number of parallel paths first, so that the same law steps the one history and the many
 futures behind the true probabilities.
 
-Sources: share of months in recession S32, dispersion and persistence of the log BBB index S01, S02
-of the calibration facts; Nelson and Siegel [2].
+Sources: facts ``recession_share``, ``oas_ar1``, ``oas_change``; Nelson and Siegel [2].
 """
 
 from __future__ import annotations

@@ -6,13 +6,13 @@ r"""Credit spreads: log-linear in credit, market, maturity, sector, liquidity an
 
 with the level by rating :math:`a`, the hidden gap :math:`q - r`, the market's risk premium
 :math:`x` (the same for all, so volatility is proportional to level), the sector's stress
-:math:`g`, a slope in remaining maturity :math:`\tau` that flattens and inverts in a crisis, a liquidity
-premium :math:`\ell`, a persistent issuer effect (most of the cross-section within a rating), a small
-bond effect, and heavy-tailed noise :math:`\varepsilon` (Student t). The mean without
-:math:`\varepsilon` and the variance of :math:`\varepsilon` are the truth of the row.
+:math:`g`, a slope in remaining maturity :math:`\tau` that flattens and inverts in a crisis, a
+liquidity premium :math:`\ell`, a persistent issuer effect (most of the cross-section within a
+rating), a small bond effect, and heavy-tailed noise :math:`\varepsilon` (Student t). The mean
+without :math:`\varepsilon` and the variance of :math:`\varepsilon` are the truth of the row.
 
-Sources: levels by rating and by maturity, S01, S02, liquidity share of the spread of the
-calibration facts; common factor: Collin-Dufresne, Goldstein and Martin [5].
+Sources: facts ``oas_level``, ``oas_maturity``, ``oas_change``, ``liquidity_share``; the common
+factor: Collin-Dufresne, Goldstein and Martin [5].
 """
 
 from __future__ import annotations

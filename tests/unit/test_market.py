@@ -10,7 +10,7 @@ import pytest
 
 from bondx_lib import market, parameters, pricing, schema
 from bondx_lib.errors import BadInput
-from bondx_lib.market import bonds, macro
+from bondx_lib.market import bonds, facts, macro
 from bondx_lib.market.streams import BLOCK, Streams
 
 DEFAULT = parameters.default()
@@ -212,14 +212,16 @@ def test_one_year_rating_transitions_are_near_the_published_ones():
     """Investment-grade issuers keep, lose and gain letters about as often as published."""
     path = market.simulate(DEFAULT, "test/ratings", bonds=1500, worlds=8).panel
     path = path.drop_duplicates(["issuer_id", "month"]).set_index(["issuer_id", "month"])
-    now = path["rating"].map(schema.letter)
-    later = now.rename(lambda month: month - 12, level="month")
-    both = pd.concat([now.rename("now"), later.rename("later")], axis=1).dropna()
+    letters = path["rating"].map(schema.letter)
+    ahead = letters.rename(lambda month: month - 12, level="month")
+    both = pd.concat([letters.rename("now"), ahead.rename("later")], axis=1).dropna()
     share = pd.crosstab(both["now"], both["later"], normalize="index") * 100
-    assert share.loc["BBB", "BBB"] == pytest.approx(92.8, abs=4)
-    assert share.loc["BBB", "A"] == pytest.approx(3.2, abs=2)
-    assert share.loc["BBB", "BB"] == pytest.approx(3.4, abs=2.5)
-    assert share.loc["A", "A"] == pytest.approx(93.2, abs=4)
+    for now, later in (("BBB", "BBB"), ("BBB", "A"), ("BBB", "BB"), ("A", "A"), ("BB", "B")):
+        published = facts.value(f"transition_1y.{now}.{later}")
+        rated = 100 - facts.value(f"transition_1y.{now}.NR") - facts.value(f"transition_1y.{now}.D")
+        assert share.loc[now, later] == pytest.approx(
+            100 * published / rated, abs=4 if now == later else 2.5
+        )
 
 
 @pytest.mark.parametrize(
@@ -258,3 +260,20 @@ def test_a_market_of_nothing_is_refused():
     """Sizes below one are bad input."""
     with pytest.raises(BadInput, match="at least one bond"):
         market.simulate(DEFAULT, "x", bonds=0)
+
+
+def test_facts_are_complete_and_sourced():
+    """Every fact has a value, a tolerance, a unit, a source, a date and a confidence."""
+    table = facts.table()
+    assert table.index.is_unique
+    assert table.notna().all(axis=None)
+    assert (table["tolerance"] > 0).all()
+    assert set(table["confidence"]) == {"high", "medium", "low"}
+    memory = table["source"].str.contains("memory")
+    assert ((table["confidence"] == "low") <= memory).all()
+
+
+def test_unknown_fact_is_refused():
+    """A misspelt id names the nearest."""
+    with pytest.raises(BadInput, match=r"did you mean 'oas_level.BBB.p50'"):
+        facts.value("oas_levels.BBB.p50")
