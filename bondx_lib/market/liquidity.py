@@ -2,8 +2,7 @@ r"""Liquidity: how easily a bond trades, and the shocks that break it down.
 
 A hidden illiquidity :math:`i` (0 = typical, larger is worse) has a constant part (size, age,
 credit, habit), a market part (funding tightness) and a shock part :math:`k`. In each month a shock
-arrives
-with probability
+arrives with probability
 
 .. math:: p = 1 - \exp\!\big(-\exp(a + b_f f + b_i\, i_{base} + b_k\, k + b_n\, \nu)\big)
 

@@ -9,8 +9,9 @@ worse) faces four competing hazards
     h_{D}    &= a_{D}(r)\,\exp(\beta_d g - \beta_e c), \qquad h_{NR} = a_{NR}(r)
 
 with the gap :math:`g = q - r` held within bounds, the memory :math:`m` of the last downgrade (1 in
-the month after it, fading) and the credit cycle :math:`c`. Base rates follow the published one-year
-letter-grade transitions 1981-2024 (facts ``transition_1y``); momentum follows Lando and Skødeberg [3].
+the month after it, fading) and the credit cycle :math:`c`. Base rates follow the published
+one-year letter-grade transitions (facts ``transition_1y``); momentum follows Lando and Skødeberg
+[3].
 """
 
 from __future__ import annotations
