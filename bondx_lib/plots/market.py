@@ -95,7 +95,8 @@ def spread_by_rating_and_maturity(panel: pd.DataFrame) -> Figure:
 def describe_spread_by_rating_and_maturity(panel: pd.DataFrame) -> str:
     """Say what :func:`spread_by_rating_and_maturity` shows."""
     medians = _medians_by_maturity(panel)
-    cells = medians.stack().rename("median").reset_index().sort_values("median")
+    cells = medians.reset_index().melt(id_vars="letter", value_name="median").dropna()
+    cells = cells.sort_values("median")
     low, high = cells.iloc[0], cells.iloc[-1]
     return (
         "Median spread in basis points by letter grade and remaining maturity: lowest "

@@ -16,8 +16,8 @@ from typing import Final, ParamSpec
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 WIDTH_INCHES: Final = 5.6
 DOTS_PER_INCH: Final = 180
@@ -106,13 +106,13 @@ def png(figure: Figure) -> bytes:
     """Return the figure as PNG; the same figure gives the same bytes."""
     target = io.BytesIO()
     with mpl.rc_context(STYLE):  # type: ignore[arg-type]
-        FigureCanvasAgg(figure).print_png(target, metadata={"Software": None})
+        figure.savefig(target, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return target.getvalue()
 
 
 def whole_epochs(axes: Axes) -> None:
     """Tick the epoch axis at whole numbers only."""
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
 
 

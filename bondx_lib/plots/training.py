@@ -138,7 +138,7 @@ def describe_gates_by_epoch(findings: pd.DataFrame) -> str:
     if failed.empty:
         return f"Verdicts of {findings['gate'].nunique()} gates over {epochs} epochs: none failed."
     counts = failed.groupby("gate")["epoch"].nunique()
-    worst = ", ".join(f"{_words(gate)} in {count}" for gate, count in counts.items())
+    worst = ", ".join(f"{_words(str(gate))} in {count}" for gate, count in counts.items())
     return f"Verdicts of {findings['gate'].nunique()} gates over {epochs} epochs; failed: {worst}."
 
 
