@@ -1,0 +1,564 @@
+"""The run log: one JSON object per line, each line chained to the one before by its digest.
+
+The log is the only truth about a run's progress; dashboards, report and resume replay it. ``prev``
+of a line is the SHA-256 of the previous line's bytes, newline included, and 64 zeros in the first.
+A last line that was cut off by a crash is tolerated and cut away on resume; damage anywhere else is
+an error that names the line.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bondx_lib.artefacts import canonical_json
+from bondx_lib.errors import BadInput, RunBusy, RunLogDamaged, nearest
+
+LOG_NAME: Final = "events.jsonl"
+LOCK_NAME: Final = "run.lock"
+LOG_VERSION: Final = 1
+GENESIS: Final = "0" * 64
+
+KINDS: Final[dict[str, frozenset[str]]] = {
+    kind: frozenset(fields.split())
+    for kind, fields in {
+        "run_started": "log_version name version schema_version parameters_digest gates_digest "
+        "parameters pid process_start",
+        "market_drawn": "market rows digest",
+        "epoch_started": "epoch attempt kernel",
+        "stage_started": "epoch stage",
+        "dataset_rejected": "epoch draw stream findings",
+        "dataset_accepted": "epoch draw stream rows bonds issuers digest findings quality band",
+        "model_trained": "epoch model seconds rows digest",
+        "model_scored": "epoch model role scores",
+        "champion_promoted": "epoch model difference low high reason",
+        "champion_kept": "epoch model difference low high reason",
+        "epoch_committed": "epoch quality skills artefacts",
+        "epoch_failed": "epoch attempt error message retry",
+        "epoch_blocked": "epoch findings",
+        "assessed": "epoch status reason rules patience_left",
+        "paused": "epoch",
+        "continued": "epoch",
+        "audit_opened": "scores",
+        "datasets_written": "files",
+        "run_interrupted": "signal",
+        "run_resumed": "epoch pid process_start",
+        "run_finished": "status reason exit_code artefacts",
+    }.items()
+}
+"""Every kind of event and the fields it must have."""
+
+STAGES: Final = ("generate", "gate", "train", "evaluate", "promote", "commit")
+ENDED: Final = ("converged", "plateaued", "epoch_limit", "blocked", "failed", "stopped")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the log.
+
+    Attributes
+    ----------
+    seq
+        Position in the log, from 0.
+    at
+        Time of writing, UTC, ISO 8601.
+    kind
+        One of :data:`KINDS`.
+    fields
+        What happened.
+    prev, digest
+        SHA-256 of the previous line and of this one.
+    """
+
+    seq: int
+    at: str
+    kind: str
+    fields: Mapping[str, Any]
+    prev: str
+    digest: str
+
+    def __getitem__(self, name: str) -> Any:
+        """Return one field."""
+        return self.fields[name]
+
+
+class Journal:
+    """A log open for appending.
+
+    Each append checks that the log still ends where this journal left it, so a process that was
+    left behind (a kernel whose runner was killed and replaced) can never write again.
+
+    Parameters
+    ----------
+    path
+        The log file; created if it does not exist.
+
+    Raises
+    ------
+    RunLogDamaged
+        When an existing log is damaged or its last line is cut off.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        events = read(path, tolerate_torn=False) if path.exists() else []
+        self._seq = len(events)
+        self._head = events[-1].digest if events else GENESIS
+        self._size = path.stat().st_size if path.exists() else 0
+
+    @property
+    def head(self) -> str:
+        """Return the digest of the last line."""
+        return self._head
+
+    def append(self, event: str, **fields: Any) -> Event:
+        """Write one event, flush it to disk and return it.
+
+        Raises
+        ------
+        ValueError
+            When the kind is unknown, a field is missing or unknown, or a value is no strict JSON.
+        RunBusy
+            When another process has written to the log in the meantime.
+        """
+        _check_fields(event, fields)
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        record = {"seq": self._seq, "at": at, "event": event, "prev": self._head, **fields}
+        line = (canonical_json(record) + "\n").encode()
+        with self.path.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_size != self._size:
+                raise RunBusy(str(self.path), None)
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+        written = Event(self._seq, at, event, fields, self._head, hashlib.sha256(line).hexdigest())
+        self._seq, self._head, self._size = self._seq + 1, written.digest, self._size + len(line)
+        return written
+
+
+def read(path: Path, *, tolerate_torn: bool = True) -> list[Event]:
+    """Return all events of a log after checking its chain.
+
+    Parameters
+    ----------
+    path
+        The log file.
+    tolerate_torn
+        Leave out a last line that was cut off instead of raising.
+
+    Raises
+    ------
+    RunLogDamaged
+        When a line is no event, does not follow the line before, or is of a newer version.
+    BadInput
+        When the file cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInput(
+            f"cannot be read: {error.strerror}",
+            source=str(path),
+            admissible="the events.jsonl of a run folder",
+        ) from error
+    events, rest = _parse(content, str(path), 0, GENESIS)
+    if rest and not tolerate_torn:
+        raise RunLogDamaged(str(path), len(events) + 1, "is cut off")
+    return events
+
+
+def repair_tail(path: Path) -> int:
+    """Cut away a last line that was cut off by a crash; return how many bytes went."""
+    content = path.read_bytes()
+    _, rest = _parse(content, str(path), 0, GENESIS)
+    if rest:
+        with path.open("r+b") as file:
+            file.truncate(len(content) - len(rest))
+            os.fsync(file.fileno())
+    return len(rest)
+
+
+class Follower:
+    """Reads a growing log piece by piece, checking the chain as it goes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+        self._seq = 0
+        self._head = GENESIS
+
+    def new(self) -> list[Event]:
+        """Return the events written since the last call; none while there is no log."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                content = file.read()
+        except FileNotFoundError:
+            return []
+        events, rest = _parse(content, str(self.path), self._seq, self._head)
+        if events:
+            self._offset += len(content) - len(rest)
+            self._seq, self._head = events[-1].seq + 1, events[-1].digest
+        return events
+
+
+class RunLock:
+    """The right to work on a run folder; the operating system takes it back when we die.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder, RunLock(Path(folder)):
+    ...     RunLock.holder(Path(folder)) == os.getpid()
+    True
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        self.path = run_dir / LOCK_NAME
+        self._file: Any = None
+
+    def __enter__(self) -> RunLock:
+        """Take the lock or raise RunBusy with the holder's process id."""
+        file = self.path.open("a+b")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise RunBusy(str(self.path.parent), _recorded_pid(self.path)) from None
+        file.truncate(0)
+        file.write(
+            canonical_json({"pid": os.getpid(), "start": process_start(os.getpid())}).encode()
+        )
+        file.flush()
+        self._file = file
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Give the lock back."""
+        self._file.close()
+
+    @staticmethod
+    def holder(run_dir: Path) -> int | None:
+        """Return the process id that holds the lock of a run folder, or None if nobody does."""
+        path = run_dir / LOCK_NAME
+        try:
+            with path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _recorded_pid(path)
+        except OSError:
+            return None
+        return None
+
+
+def process_start(pid: int) -> str | None:
+    """Return a token of when a process started, or None if it is gone or cannot be asked.
+
+    Together with the process id it names a process even after its number was used again.
+    """
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    after_name = status.rpartition(")")[2].split()
+    return None if after_name[0] == "Z" else after_name[19]
+
+
+@dataclass(frozen=True)
+class EpochView:
+    """What the log says of one epoch.
+
+    Attributes
+    ----------
+    number, attempt, kernel, stage
+        Which epoch, which try, cold or warm kernel, last stage begun.
+    committed
+        Whether its results count.
+    draw, quality, band, findings, rejected
+        The accepted draw, its quality score and findings; how many draws were refused.
+    skills
+        Skill of the champion of each model after the epoch.
+    scores
+        Model to role (champion, challenger) to scores.
+    promotions
+        Model to the promotion event's fields, with ``promoted``.
+    seconds
+        Training time of each challenger.
+    artefacts
+        Path to SHA-256 of what the epoch wrote.
+    began, ended
+        Times of first and last event.
+    """
+
+    number: int
+    attempt: int = 1
+    kernel: str = ""
+    stage: str = ""
+    committed: bool = False
+    draw: int | None = None
+    rows: int = 0
+    quality: float | None = None
+    band: str | None = None
+    findings: tuple[Mapping[str, Any], ...] = ()
+    rejected: int = 0
+    skills: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    promotions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    artefacts: Mapping[str, str] = field(default_factory=dict)
+    began: str = ""
+    ended: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Say whether every gate of the accepted draw passed."""
+        return bool(self.findings) and all(f["verdict"] == "pass" for f in self.findings)
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What the log says of a run.
+
+    Attributes
+    ----------
+    status
+        ``running``, ``paused``, ``interrupted``, ``failed``, ``blocked``, ``converged``,
+        ``plateaued``, ``epoch_limit`` or ``stopped``; ``empty`` for an empty log. Whether a running
+        run is ``lost`` depends on its process: see :func:`live_status`.
+    reason
+        Why it ended, in words.
+    name, parameters, parameters_digest, gates_digest, version
+        From the first event.
+    epoch, max_epochs, stage, attempt
+        Where it is: the last epoch begun, 0 before the first.
+    epochs
+        One view per epoch begun, in order.
+    verdict
+        The last assessment's fields.
+    markets
+        Name of evaluation market to its rows and digest.
+    audit
+        Champion scores on the audit market, once opened.
+    files
+        Final files to SHA-256.
+    pid, process_start
+        The process that runs it, as last recorded.
+    error
+        The last failure's fields.
+    began, ended
+        Times of first and last event.
+    events
+        How many there are.
+    """
+
+    status: str = "empty"
+    reason: str = ""
+    name: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters_digest: str = ""
+    gates_digest: str = ""
+    version: str = ""
+    epoch: int = 0
+    max_epochs: int = 0
+    stage: str = ""
+    attempt: int = 0
+    epochs: tuple[EpochView, ...] = ()
+    verdict: Mapping[str, Any] | None = None
+    markets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    audit: Mapping[str, Any] | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    exit_code: int | None = None
+    pid: int | None = None
+    process_start: str | None = None
+    error: Mapping[str, Any] | None = None
+    began: str = ""
+    ended: str = ""
+    events: int = 0
+
+    @property
+    def committed(self) -> tuple[EpochView, ...]:
+        """Return the epochs whose results count, in order."""
+        return tuple(view for view in self.epochs if view.committed)
+
+    @property
+    def finished(self) -> bool:
+        """Say whether the run has ended for good."""
+        return self.status in ENDED
+
+
+def replay(events: Iterable[Event], state: RunState | None = None) -> RunState:
+    """Return the state of a run after the events, starting from an earlier state if given."""
+    state = RunState() if state is None else state
+    for event in events:
+        state = _apply(state, event)
+    return state
+
+
+def live_status(state: RunState, run_dir: Path) -> str:
+    """Return the status, or ``lost`` when it says running but nobody holds the run's lock."""
+    if state.status in ("running", "paused") and RunLock.holder(run_dir) is None:
+        return "lost"
+    return state.status
+
+
+def _parse(content: bytes, source: str, seq: int, head: str) -> tuple[list[Event], bytes]:
+    """Return the whole lines as events and the bytes of a last line that is cut off."""
+    *lines, rest = content.split(b"\n")
+    events: list[Event] = []
+    for body in lines:
+        event = _event(body + b"\n", source, seq, head)
+        events.append(event)
+        seq, head = seq + 1, event.digest
+    return events, rest
+
+
+def _event(line: bytes, source: str, seq: int, head: str) -> Event:
+    number = seq + 1
+    try:
+        record = json.loads(line)
+        stated_seq, at, kind, prev = (record.pop(name) for name in ("seq", "at", "event", "prev"))
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise RunLogDamaged(source, number, "is no event") from error
+    if stated_seq != seq or prev != head:
+        raise RunLogDamaged(source, number, "does not follow the line before it")
+    if kind == "run_started" and record.get("log_version", 0) > LOG_VERSION:
+        raise RunLogDamaged(
+            source,
+            number,
+            f"is of log version {record['log_version']}; this one reads {LOG_VERSION}",
+        )
+    try:
+        _check_fields(kind, record)
+    except ValueError as error:
+        raise RunLogDamaged(source, number, str(error)) from error
+    return Event(seq, at, kind, record, prev, hashlib.sha256(line).hexdigest())
+
+
+def _check_fields(kind: str, fields: Mapping[str, Any]) -> None:
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is no kind of event; nearest: {nearest(str(kind), KINDS)!r}")
+    missing, unknown = KINDS[kind] - set(fields), set(fields) - KINDS[kind]
+    if missing or unknown:
+        raise ValueError(f"{kind} lacks {sorted(missing)} or does not know {sorted(unknown)}")
+
+
+def _recorded_pid(path: Path) -> int | None:
+    try:
+        return int(json.loads(path.read_text(encoding="utf-8"))["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _apply(state: RunState, event: Event) -> RunState:
+    state = replace(state, ended=event.at, events=event.seq + 1)
+    if event.kind in _RUN_EVENTS:
+        return replace(state, **_RUN_EVENTS[event.kind](state, event))
+    if event.kind == "epoch_started":
+        return _begin_epoch(state, event)
+    if event.kind in _EPOCH_EVENTS and state.epochs:
+        *before, view = state.epochs
+        view = replace(view, ended=event.at, **_EPOCH_EVENTS[event.kind](view, event))
+        return replace(state, epochs=(*before, view), stage=view.stage)
+    return state
+
+
+def _begin_epoch(state: RunState, event: Event) -> RunState:
+    """Open a view of the epoch; a new attempt replaces the one before."""
+    number = event["epoch"]
+    view = EpochView(number, event["attempt"], event["kernel"], began=event.at, ended=event.at)
+    kept = tuple(one for one in state.epochs if one.number < number)
+    return replace(
+        state, epochs=(*kept, view), epoch=number, attempt=event["attempt"], stage="",
+        status="running",
+    )  # fmt: skip
+
+
+_RUN_EVENTS: Final[dict[str, Any]] = {
+    "run_started": lambda state, e: {
+        "status": "running",
+        "name": e["name"],
+        "parameters": e["parameters"],
+        "parameters_digest": e["parameters_digest"],
+        "gates_digest": e["gates_digest"],
+        "version": e["version"],
+        "max_epochs": e["parameters"].get("max_epochs", 0),
+        "pid": e["pid"],
+        "process_start": e["process_start"],
+        "began": e.at,
+    },
+    "market_drawn": lambda state, e: {
+        "markets": {**state.markets, e["market"]: {"rows": e["rows"], "digest": e["digest"]}}
+    },
+    "epoch_failed": lambda state, e: {
+        "error": dict(e.fields),
+        "status": "running" if e["retry"] else "failed",
+        "reason": "" if e["retry"] else f"epoch {e['epoch']}: {e['error']}: {e['message']}",
+    },
+    "assessed": lambda state, e: {"verdict": dict(e.fields)},
+    "paused": lambda state, e: {"status": "paused"},
+    "continued": lambda state, e: {"status": "running"},
+    "audit_opened": lambda state, e: {"audit": e["scores"]},
+    "datasets_written": lambda state, e: {"files": e["files"]},
+    "run_interrupted": lambda state, e: {
+        "status": "interrupted",
+        "reason": f"interrupted by {e['signal']}",
+    },
+    "run_resumed": lambda state, e: {
+        "status": "running",
+        "reason": "",
+        "error": None,
+        "exit_code": None,
+        "pid": e["pid"],
+        "process_start": e["process_start"],
+    },
+    "run_finished": lambda state, e: {
+        "status": e["status"],
+        "reason": e["reason"],
+        "exit_code": e["exit_code"],
+        "files": {**state.files, **e["artefacts"]},
+    },
+}
+
+_EPOCH_EVENTS: Final[dict[str, Any]] = {
+    "stage_started": lambda view, e: {"stage": e["stage"]},
+    "dataset_rejected": lambda view, e: {
+        "rejected": view.rejected + 1,
+        "findings": tuple(e["findings"]),
+    },
+    "dataset_accepted": lambda view, e: {
+        "draw": e["draw"],
+        "rows": e["rows"],
+        "quality": e["quality"],
+        "band": e["band"],
+        "findings": tuple(e["findings"]),
+    },
+    "model_trained": lambda view, e: {"seconds": {**view.seconds, e["model"]: e["seconds"]}},
+    "model_scored": lambda view, e: {
+        "scores": {
+            **view.scores,
+            e["model"]: {**view.scores.get(e["model"], {}), e["role"]: e["scores"]},
+        }
+    },
+    "champion_promoted": lambda view, e: {
+        "promotions": {**view.promotions, e["model"]: {**e.fields, "promoted": True}}
+    },
+    "champion_kept": lambda view, e: {
+        "promotions": {**view.promotions, e["model"]: {**e.fields, "promoted": False}}
+    },
+    "epoch_committed": lambda view, e: {
+        "committed": True,
+        "quality": e["quality"],
+        "skills": e["skills"],
+        "artefacts": e["artefacts"],
+    },
+    "epoch_blocked": lambda view, e: {"findings": tuple(e["findings"])},
+}
