@@ -1,0 +1,50 @@
+"""The quality score: one number in [0, 1] from the findings, by a rule without hidden weights.
+
+Each finding uses up a share :math:`u` of its tolerance (0 is perfect, 1 stands at the threshold)
+and scores
+
+.. math:: s(u) = 1 - 0.2\\,u^2 \\text{ for } u \\le 1, \\qquad s(u) = 0.8 / u^2 \\text{ beyond,}
+
+so a gate at its threshold scores 0.8. The quality score is the mean over the findings; if any
+blocking finding is no pass, it is held below 0.8. It never rises when a gate gets worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from bondx_lib.gates.base import Finding
+
+AT_THRESHOLD: Final = 0.8
+BLOCKED: Final = 0.79
+BANDS: Final = ((0.95, "excellent"), (0.90, "good"), (0.80, "acceptable"))
+
+
+def quality_score(findings: Sequence[Finding]) -> float:
+    """Return the quality score of a variation; 0 without findings."""
+    if not findings:
+        return 0.0
+    score = float(np.mean([finding_score(finding.used) for finding in findings]))
+    blocked = any(f.severity == "block" and f.verdict != "pass" for f in findings)
+    return min(score, BLOCKED) if blocked else score
+
+
+def finding_score(used: float) -> float:
+    """Return the score of one finding.
+
+    >>> finding_score(0.0), finding_score(1.0), finding_score(2.0)
+    (1.0, 0.8, 0.2)
+    """
+    return 1 - (1 - AT_THRESHOLD) * used**2 if used <= 1 else AT_THRESHOLD / used**2
+
+
+def band(score: float) -> str:
+    """Return the word for a quality score.
+
+    >>> band(0.95), band(0.91), band(0.8), band(0.79)
+    ('excellent', 'good', 'acceptable', 'needs improvement')
+    """
+    return next((word for least, word in BANDS if score >= least), "needs improvement")
