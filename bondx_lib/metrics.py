@@ -1,0 +1,160 @@
+r"""Scores that the libraries lack: issuer-cluster intervals, weighted average precision, skill.
+
+The unit of resampling is the issuer, never the row: rows of one issuer rise and fall together.
+With floor, loss and ceiling as mean losses,
+
+.. math:: skill = \frac{floor - loss}{floor - ceiling}
+
+is 0 for no model at all and 1 for the true law.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+LEVELS: Final = (2.5, 97.5)
+EDGE: Final = 1e-6
+
+
+def skill(loss: ArrayLike, floor: ArrayLike, ceiling: ArrayLike) -> Floats:
+    """Return the skill; NaN where floor and ceiling coincide.
+
+    >>> float(skill(0.2, 0.3, 0.1))
+    0.5
+    """
+    gap = np.asarray(floor, float) - np.asarray(ceiling, float)
+    gained = np.asarray(floor, float) - np.asarray(loss, float)
+    return np.asarray(np.divide(gained, gap, out=np.full(np.shape(gap), np.nan), where=gap != 0))
+
+
+def log_loss_rows(label: ArrayLike, probability: ArrayLike) -> Floats:
+    """Return the log loss of each row."""
+    p = np.clip(np.asarray(probability, float), EDGE, 1 - EDGE)
+    y = np.asarray(label, float)
+    return np.asarray(-(y * np.log(p) + (1 - y) * np.log1p(-p)))
+
+
+def resample_weights(
+    clusters: ArrayLike, replicates: int, rng: Generator
+) -> tuple[NDArray[np.int64], Floats]:
+    """Return each row's cluster number and how often each replicate draws each cluster.
+
+    Returns
+    -------
+    codes
+        Shape (rows,): cluster number of each row.
+    counts
+        Shape (replicates, clusters): multiplicity of each cluster.
+    """
+    codes, names = pd.factorize(np.asarray(clusters), sort=True)
+    number = len(names)
+    counts = rng.multinomial(number, np.full(number, 1 / number), size=replicates)
+    return codes.astype(np.int64), counts.astype(float)
+
+
+def cluster_means(losses: Floats, codes: NDArray[np.int64], counts: Floats) -> Floats:
+    """Return the mean of each column of losses in each replicate.
+
+    Parameters
+    ----------
+    losses
+        Shape (rows, columns).
+    codes, counts
+        From :func:`resample_weights`.
+
+    Returns
+    -------
+    Shape (replicates, columns).
+    """
+    number = counts.shape[1]
+    sums = np.stack([np.bincount(codes, column, number) for column in losses.T], axis=1)
+    rows = np.bincount(codes, minlength=number)
+    return np.asarray((counts @ sums) / (counts @ rows)[:, None])
+
+
+def interval(values: Floats) -> tuple[float, float]:
+    """Return the 95 % percentile interval of bootstrap values."""
+    low, high = np.nanpercentile(values, LEVELS)
+    return float(low), float(high)
+
+
+def cluster_bootstrap(
+    losses: ArrayLike, clusters: ArrayLike, replicates: int, rng: Generator
+) -> tuple[float, float]:
+    """Return the 95 % interval of a mean loss, resampling clusters."""
+    codes, counts = resample_weights(clusters, replicates, rng)
+    return interval(cluster_means(np.asarray(losses, float)[:, None], codes, counts)[:, 0])
+
+
+def paired_difference(
+    first: ArrayLike, second: ArrayLike, clusters: ArrayLike, replicates: int, rng: Generator
+) -> tuple[float, float, float]:
+    """Return the mean of ``first − second`` with its 95 % interval, resampling clusters."""
+    gap = np.asarray(first, float) - np.asarray(second, float)
+    low, high = cluster_bootstrap(gap, clusters, replicates, rng)
+    return float(gap.mean()), low, high
+
+
+def average_precision(
+    label: ArrayLike, score: ArrayLike, weights: ArrayLike | None = None
+) -> Floats:
+    """Return the average precision, for one weighting of the rows or for many at once.
+
+    Parameters
+    ----------
+    label, score
+        Shape (rows,); a higher score means more likely positive. Ties count together.
+    weights
+        Shape (replicates, rows); one row of ones if not given.
+
+    Returns
+    -------
+    Shape (replicates,).
+
+    Examples
+    --------
+    >>> average_precision([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]).round(4).tolist()
+    [0.8333]
+    """
+    order = np.argsort(-np.asarray(score, float), kind="stable")
+    ordered = np.asarray(score, float)[order]
+    last_of_tie = np.append(ordered[1:] != ordered[:-1], True)
+    weight = np.ones((1, len(order))) if weights is None else np.asarray(weights, float)
+    weight = weight[:, order]
+    hits = np.cumsum(weight * np.asarray(label, float)[order], axis=1)[:, last_of_tie]
+    seen = np.cumsum(weight, axis=1)[:, last_of_tie]
+    precision = np.divide(hits, seen, out=np.zeros_like(hits), where=seen > 0)
+    gained = np.diff(hits, axis=1, prepend=0)
+    total = hits[:, -1]
+    area = (precision * gained).sum(axis=1)
+    return np.asarray(np.divide(area, total, out=np.full(len(total), np.nan), where=total > 0))
+
+
+def calibration_line(label: ArrayLike, probability: ArrayLike) -> tuple[float, float]:
+    """Return intercept and slope of the logistic regression of the event on the logit.
+
+    A calibrated probability has intercept 0 and slope 1. Newton's method; NaN if there is nothing
+    to fit.
+    """
+    p = np.clip(np.asarray(probability, float), EDGE, 1 - EDGE)
+    y = np.asarray(label, float)
+    logit = np.log(p / (1 - p))
+    if y.min() == y.max() or np.ptp(logit) < EDGE:
+        return float("nan"), float("nan")
+    design = np.stack([np.ones_like(logit), logit], axis=1)
+    beta = np.array([0.0, 1.0])
+    for _ in range(50):
+        fitted = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
+        hessian = (design * (fitted * (1 - fitted))[:, None]).T @ design
+        step = np.linalg.solve(hessian + 1e-9 * np.eye(2), design.T @ (y - fitted))
+        beta = beta + step
+        if np.abs(step).max() < 1e-10:
+            break
+    return float(beta[0]), float(beta[1])
