@@ -116,7 +116,7 @@ def loss_by_rating(segments: pd.DataFrame) -> Figure:
                   linewidth=5)  # fmt: skip
         ax.plot(places, rows["loss"], "o", color=MODEL_COLOURS[model])
         ax.set_xticks(places, list(rows.index), fontsize=8.5)
-        ax.set(title=MODEL_TITLES[model], ylabel=str(rows["loss_name"].iloc[0]))
+        ax.set(title=MODEL_TITLES[model], ylabel=_short(str(rows["loss_name"].iloc[0])))
         ax.set_ylim(bottom=0 if float(rows["low"].min()) >= 0 else None)
     for ax in axes[len(names) :]:
         ax.set_visible(False)
@@ -181,3 +181,7 @@ def _calibration_panel(ax: Axes, rows: pd.DataFrame, model: str) -> None:
     ax.set(title=MODEL_TITLES[model], xlabel="predicted, %", xlim=(0, top), ylim=(0, top))
     ax.annotate("as predicted", (0.72 * top, 0.75 * top), fontsize=8.5, color=MUTED, ha="right",
                 va="bottom")  # fmt: skip
+
+
+def _short(loss_name: str) -> str:
+    return loss_name.replace("mean squared error of the", "MSE,")

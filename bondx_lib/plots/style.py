@@ -27,7 +27,6 @@ MUTED: Final = "#5b6773"
 RULE: Final = "#d5dbe1"
 GOOD: Final = "#00614a"
 BAD: Final = "#b23b00"
-UNSURE: Final = "#8a6d00"
 
 MODEL_COLOURS: Final = {
     "spread": "#0072b2",
@@ -41,7 +40,6 @@ MODEL_TITLES: Final = {
     "liquidity_shock": "Liquidity shock",
     "anomaly": "Anomaly",
 }
-VERDICT_COLOURS: Final = {"pass": GOOD, "fail": BAD, "inconclusive": UNSURE}
 
 STYLE: Final[dict[str, object]] = {
     **sns.axes_style("ticks"),

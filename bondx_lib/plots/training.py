@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+from bondx_lib.gates.quality import BANDS
 from bondx_lib.plots.style import (
     BAD,
     GOOD,
@@ -27,9 +28,8 @@ from bondx_lib.plots.style import (
 )
 from bondx_lib.schema import MODELS
 
-QUALITY_BANDS: Final = ((0.95, "excellent"), (0.90, "good"), (0.80, "acceptable"))
-VERDICT_CODES: Final = {"pass": 0, "inconclusive": 1, "fail": 2}
-VERDICT_MARKS: Final = {"pass": "", "inconclusive": "?", "fail": "×"}
+VERDICT_CODES: Final = {"pass": 0, "not_applicable": 1, "fail": 2}
+CODE_MARKS: Final = ("", "?", "×")
 WIDEST_ANNOTATED: Final = 8
 """Above so many epochs a cell of the heat strip is too narrow for a number."""
 
@@ -79,7 +79,7 @@ def quality_by_epoch(quality: pd.DataFrame) -> Figure:
     """
     figure, (ax,) = panels(1, 1, 2.9)
     lowest = min(0.78, float(quality["quality"].min()) - 0.03)
-    for lower, name in QUALITY_BANDS:
+    for lower, name in BANDS:
         ax.axhline(lower, color=RULE, linewidth=1.0)
         margin_label(ax, lower + 0.012, f"{name} ≥ {lower:.2f}")
     ax.plot(quality["epoch"], quality["quality"], color=INK, marker="o", markersize=4)
@@ -92,11 +92,11 @@ def quality_by_epoch(quality: pd.DataFrame) -> Figure:
 def describe_quality_by_epoch(quality: pd.DataFrame) -> str:
     """Say what :func:`quality_by_epoch` shows."""
     scores = quality["quality"]
-    below = int((scores < QUALITY_BANDS[0][0]).sum())
+    below = int((scores < BANDS[0][0]).sum())
     return (
         f"Quality score of the accepted data over {len(scores)} epochs: lowest "
         f"{scores.min():.3f}, highest {scores.max():.3f}, last {scores.iloc[-1]:.3f}; "
-        f"{below} of {len(scores)} below 0.95, the excellent band."
+        f"{below} of {len(scores)} below {BANDS[0][0]:g}, the {BANDS[0][1]} band."
     )
 
 
@@ -107,14 +107,14 @@ def gates_by_epoch(findings: pd.DataFrame) -> Figure:
     Parameters
     ----------
     findings
-        ``epoch``, ``gate``, ``observed``, ``verdict`` (pass, inconclusive or fail).
+        ``epoch``, ``gate``, ``observed``, ``verdict`` (pass, not_applicable or fail).
     """
     cells = findings.assign(code=findings["verdict"].map(VERDICT_CODES))
     order = list(dict.fromkeys(cells["gate"]))
     grid = cells.groupby(["gate", "epoch"]).agg(code=("code", "max"), observed=("observed", "last"))
     codes = grid["code"].unstack().loc[order]
     observed = grid["observed"].unstack().loc[order]
-    marks = codes.map(lambda code: list(VERDICT_MARKS.values())[int(code)], na_action="ignore")
+    marks = codes.map(lambda code: CODE_MARKS[int(code)], na_action="ignore")
     labels = observed.map(lambda value: f"{value:.3g}", na_action="ignore").fillna("")
     narrow = codes.shape[1] > WIDEST_ANNOTATED
     texts = marks.fillna("") if narrow else (labels + " " + marks.fillna(""))
@@ -124,7 +124,7 @@ def gates_by_epoch(findings: pd.DataFrame) -> Figure:
         cbar=False, linewidths=1.5, linecolor="white", annot=texts, fmt="",
         annot_kws={"fontsize": 8.5, "color": INK},
     )  # fmt: skip
-    ax.set(ylabel="", xlabel="epoch   (× fails, ? inconclusive)")
+    ax.set(ylabel="", xlabel="epoch   (× fails, ? nothing to judge)")
     ax.grid(False)
     ax.set_yticklabels([_words(name.get_text()) for name in ax.get_yticklabels()], rotation=0)
     ax.tick_params(length=0)

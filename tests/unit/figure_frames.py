@@ -33,13 +33,13 @@ def quality(epochs: int = 6) -> pd.DataFrame:
 
 
 def findings(epochs: int = 6) -> pd.DataFrame:
-    """One gate fails once and another is inconclusive once."""
+    """One gate fails once and another has nothing to judge once."""
     rows = [
         {"epoch": epoch, "gate": gate, "observed": 10.0 * place + epoch / 7, "verdict": "pass"}
         for epoch in range(1, epochs + 1)
         for place, gate in enumerate(GATES)
     ]
-    rows[1]["verdict"], rows[2]["verdict"] = "fail", "inconclusive"
+    rows[1]["verdict"], rows[2]["verdict"] = "fail", "not_applicable"
     return pd.DataFrame(rows)
 
 

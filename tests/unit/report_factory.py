@@ -1,0 +1,172 @@
+"""Write a plausible run folder through the real journal, with invented numbers, for tests only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import figure_frames
+from bondx_lib import artefacts, parameters, runlog
+from bondx_lib.schema import CORRUPTION_KINDS, LETTERS, MODELS
+
+DIGEST = "ab" * 32
+LOSSES = {
+    "spread": "mean squared error of the log spread",
+    "downgrade": "log loss",
+    "liquidity_shock": "log loss",
+    "anomaly": "1 - average precision",
+}
+
+
+def write(
+    run_dir: Path,
+    *,
+    epochs: int = 6,
+    status: str = "converged",
+    reason: str = "the champions gained less than the threshold",
+    opened: bool = True,
+    name: str = "default",
+    **overrides: Any,
+) -> Path:
+    """Write a finished run of so many epochs; ``opened=False`` ends it before the audit."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    chosen = parameters.load(None, overrides).model_copy(update={"name": name})
+    artefacts.write_text(run_dir / "parameters.yaml", chosen.to_yaml())
+    journal = runlog.Journal(run_dir / runlog.LOG_NAME)
+    _start(journal, chosen)
+    for epoch in range(1, epochs + 1):
+        _epoch(journal, epoch)
+    rules = [
+        {"name": "models_converged", "holds": status == "converged", "observed": 0.0002,
+         "threshold": 0.001, "sentence": "The last 3 epochs gained less than 0.001."},
+    ]  # fmt: skip
+    journal.append(
+        "assessed", epoch=epochs, status=status, reason=reason, rules=rules, patience_left=0
+    )
+    files: dict[str, str] = {}
+    if opened:
+        journal.append("audit_opened", scores={model: scores(model) for model in MODELS})
+        path = run_dir / "datasets" / "final.parquet"
+        files = {"datasets/final.parquet": artefacts.write_parquet(path, figure_frames.panel())}
+        journal.append("datasets_written", files=files)
+    journal.append("run_finished", status=status, reason=reason, exit_code=0, artefacts=files)
+    return run_dir
+
+
+def scores(model: str, epoch: int = 50) -> dict[str, Any]:
+    """Return invented scores that improve with the epoch."""
+    place = MODELS.index(model)
+    skill = 0.8 - 0.1 * place - 0.3 / epoch
+    floor, ceiling = 0.3 + 0.05 * place, 0.1
+    loss = floor - skill * (floor - ceiling)
+    events = model in ("downgrade", "liquidity_shock", "anomaly")
+    return {
+        "model": model, "loss_name": LOSSES[model], "loss": loss, "loss_low": loss - 0.01,
+        "loss_high": loss + 0.01, "floor": floor, "ceiling": ceiling, "skill": skill,
+        "skill_low": skill - 0.08, "skill_high": skill + 0.07, "rows": 24000,
+        "events": 1300 if events else 0, "mse": None if model == "anomaly" else 0.05,
+        "r2": 0.9 if model == "spread" else None, "accuracy": 0.95 if events else None,
+        "base_rate": 0.94 if events else None, "auc": 0.78 if events else None,
+        "log_loss": loss if model in ("downgrade", "liquidity_shock") else None, "brier": None,
+        "average_precision": 0.31 if events else None, "calibration_intercept": None,
+        "calibration_slope": None, "segments": _segments(model), "deciles": _deciles(model),
+        "recalls": _recalls(model),
+    }  # fmt: skip
+
+
+def _start(journal: runlog.Journal, chosen: parameters.Parameters) -> None:
+    journal.append(
+        "run_started", log_version=1, name=chosen.name, version="0.0.test", schema_version=1,
+        parameters_digest=chosen.digest(), gates_digest=DIGEST,
+        parameters=chosen.model_dump(mode="json"), pid=1, process_start="1",
+    )  # fmt: skip
+    for name in ("benchmark", "audit"):
+        journal.append("market_drawn", market=name, rows=28800, digest=DIGEST)
+
+
+def _epoch(journal: runlog.Journal, epoch: int) -> None:
+    journal.append("epoch_started", epoch=epoch, attempt=1, kernel="cold")
+    stream = f"epoch/{epoch:04d}/draw/0"
+    if epoch == 2:
+        refused = findings(epoch, "fail")
+        journal.append("dataset_rejected", epoch=epoch, draw=0, stream=stream, findings=refused)
+    draw = int(epoch == 2)
+    journal.append(
+        "dataset_accepted", epoch=epoch, draw=draw, stream=stream, rows=5400, bonds=150,
+        issuers=60, digest=DIGEST, findings=findings(epoch), quality=0.94 + epoch / 300,
+        band="excellent",
+    )  # fmt: skip
+    for model in MODELS:
+        _model(journal, epoch, model)
+    skills = {model: scores(model, epoch)["skill"] for model in MODELS}
+    journal.append(
+        "epoch_committed", epoch=epoch, quality=0.94 + epoch / 300, skills=skills, artefacts={}
+    )
+
+
+def _model(journal: runlog.Journal, epoch: int, model: str) -> None:
+    seconds = 0.4 + 0.1 * MODELS.index(model)
+    journal.append(
+        "model_trained", epoch=epoch, model=model, seconds=seconds, rows=4000 * epoch,
+        digest=DIGEST,
+    )  # fmt: skip
+    journal.append(
+        "model_scored", epoch=epoch, model=model, role="challenger", scores=scores(model, epoch)
+    )
+    decision = {"epoch": epoch, "model": model}
+    if epoch % 2:
+        reason = "the gain of +0.02 [+0.01, +0.03] lies above zero"
+        gain = {"difference": 0.02, "low": 0.01, "high": 0.03}
+        journal.append("champion_promoted", **decision, **gain, reason=reason)
+    else:
+        earlier = scores(model, epoch - 1)
+        journal.append("model_scored", epoch=epoch, model=model, role="champion", scores=earlier)
+        reason = "the gain of +0.001 [-0.01, +0.01] does not lie above zero"
+        gain = {"difference": 0.001, "low": -0.01, "high": 0.01}
+        journal.append("champion_kept", **decision, **gain, reason=reason)
+
+
+def findings(epoch: int, verdict: str = "pass") -> list[dict[str, Any]]:
+    """Return what five gates found; only the first has the verdict that was asked for."""
+    return [
+        {
+            "gate": gate, "slice": "all rows", "observed": 10.0 * place + epoch / 7,
+            "low": 10.0 * place, "high": 10.0 * place + 3, "threshold": 10.0 * place + 4,
+            "used": 0.3, "n": 5400, "severity": "block",
+            "verdict": verdict if place == 0 else "pass",
+            "message": f"The {gate.replace('_', ' ')} gate looked at 5400 rows.",
+        }
+        for place, gate in enumerate(figure_frames.GATES)
+    ]  # fmt: skip
+
+
+def _segments(model: str) -> list[dict[str, Any]]:
+    if model == "anomaly":
+        return []
+    return [
+        {"rating": name, "rows": 900, "loss": 0.1 + 0.04 * place, "low": 0.08 + 0.04 * place,
+         "high": 0.13 + 0.05 * place}
+        for place, name in enumerate(LETTERS)
+    ]  # fmt: skip
+
+
+def _deciles(model: str) -> list[dict[str, Any]]:
+    if model not in ("downgrade", "liquidity_shock"):
+        return []
+    return [
+        {"predicted": float(level), "observed": float(level) * 1.05, "low": float(level) * 0.8,
+         "high": float(level) * 1.3, "rows": 2400}
+        for level in np.linspace(0.01, 0.3, 10)
+    ]  # fmt: skip
+
+
+def _recalls(model: str) -> list[dict[str, Any]]:
+    if model != "anomaly":
+        return []
+    return [
+        {"kind": kind, "recall": 0.95 - 0.12 * place, "low": 0.9 - 0.12 * place,
+         "high": 0.99 - 0.12 * place, "rows": 40}
+        for place, kind in enumerate(CORRUPTION_KINDS)
+    ]  # fmt: skip
