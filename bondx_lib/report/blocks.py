@@ -7,6 +7,7 @@ types it knows and nothing else, and escapes every text in them.
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -37,9 +38,9 @@ class Table:
     @property
     def numeric(self) -> tuple[bool, ...]:
         """Which columns hold numbers only and are set flush right."""
-        return (False,) + tuple(
-            bool(self.rows) and all(NUMBER.fullmatch(row[place]) for row in self.rows)
-            for place in range(1, len(self.columns))
+        return tuple(
+            place > 0 and all(NUMBER.fullmatch(row[place]) for row in self.rows)
+            for place in range(len(self.columns))
         )
 
     def __str__(self) -> str:
@@ -111,21 +112,18 @@ def picture(
 def number(value: float | None, digits: int = 3) -> str:
     """Return a number with so many significant digits, a dash where there is none.
 
-    >>> number(0.123456), number(1234567.0), number(None), number(12.0)
-    ('0.123', '1,230,000', '–', '12.0')
+    >>> number(0.3), number(1234567.0), number(None), number(12.04), number(0.0000123)
+    ('0.300', '1,230,000', '–', '12.0', '1.23e-05')
     """
     if value is None:
         return "–"
     if value == 0:
         return "0"
     rounded = float(f"{value:.{digits}g}")
-    decimals = max(digits - len(f"{abs(rounded):.0f}".lstrip("0")), 0)
-    if abs(rounded) < 10 ** -(digits + 2):
+    exponent = math.floor(math.log10(abs(rounded)))
+    if exponent < -digits:
         return f"{rounded:.{digits - 1}e}"
-    if abs(rounded) < 1:
-        text = f"{rounded:.{digits + 3}f}".rstrip("0")
-        return text if len(text) > 3 else f"{rounded:.2f}"
-    return f"{rounded:,.{decimals}f}"
+    return f"{rounded:,.{max(digits - 1 - exponent, 0)}f}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:

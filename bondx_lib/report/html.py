@@ -1,8 +1,9 @@
 """Execute the report's notebook and turn it into one self-contained page.
 
-The kernel works in the run folder and is the interpreter that renders, with this very package on its path, so a kernel
-specification of the same name elsewhere on the machine cannot step in. Nothing that the clock or
-chance decides enters the notebook: rendered twice, the page has the same bytes.
+The kernel works in the run folder and is the interpreter that renders, with this very package on
+its path, so a kernel specification of the same name elsewhere on the machine cannot step in.
+Nothing that the clock or chance decides enters the notebook: rendered twice, the page has the same
+bytes.
 """
 
 from __future__ import annotations
@@ -54,11 +55,12 @@ def render(run_dir: str | Path) -> Path:
     folder = Path(run_dir)
     summary = summarise(folder)
     artefacts.write_json(folder / "report.json", summary)
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     try:
         _execute(notebook, folder)
     finally:
-        artefacts.write_text(folder / "report.ipynb", nbformat.writes(notebook) + "\n")
+        executed = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+        artefacts.write_text(folder / "report.ipynb", executed + "\n")
     page = to_html(notebook, summary["name"], summary["banner"])
     if len(page.encode()) > LARGEST_BYTES:
         raise BondXError(f"the report has {len(page.encode()):,} bytes, above {LARGEST_BYTES:,}")
@@ -68,7 +70,7 @@ def render(run_dir: str | Path) -> Path:
 
 def to_html(notebook: NotebookNode, name: str, banner: str = "") -> str:
     """Return an executed notebook as one page; code stays out, text from data is escaped."""
-    exporter = HTMLExporter(
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         template_name="bondx",
         extra_template_basedirs=[str(TEMPLATES)],
         preprocessors=[],
@@ -76,7 +78,7 @@ def to_html(notebook: NotebookNode, name: str, banner: str = "") -> str:
     )
     resources = {
         "title": f"BondX report: {name}",
-        "banner": banner,
+        "banner": banner.split(".")[0],
         "style": (TEMPLATES / "bondx" / "style.css").read_text(encoding="utf-8").strip(),
         "footer": "BondX. Every bond, issuer and price in this report is simulated.",
     }

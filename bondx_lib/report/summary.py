@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from bondx_lib import artefacts, models
+from bondx_lib.parameters import NOT_IDENTITY
 from bondx_lib.plots import MODEL_TITLES
 from bondx_lib.report.record import Record, champion_scores, read
 from bondx_lib.schema import MODELS
 
 FEWEST_EPOCHS: Final = 5
 FEWEST_BONDS: Final = 50
-BANNER: Final = "Smoke-size run: not evidence."
+BANNER: Final = f"Smoke-size run: not evidence. It has fewer than {FEWEST_EPOCHS} epochs or {FEWEST_BONDS} bonds."
 CLAIMS: Final = (
     "These numbers describe a simulated market; they make no claim about a real one.",
     "Every bond, issuer, price and rating is invented. Because the market is simulated, its truth "
@@ -66,8 +67,8 @@ def summarise(run_dir: str | Path) -> dict[str, Any]:
         "markets": _markets(record),
         "cards": _cards(record),
         "digests": _digests(record),
-        "how_to_verify": ["cd THE-RUN-FOLDER", "sha256sum -c --strict --quiet SHA256SUMS"],
-        "how_to_rerun": ["bondx run -f THE-RUN-FOLDER/parameters.yaml"],
+        "how_to_verify": ["sha256sum -c --strict --quiet SHA256SUMS"],
+        "how_to_rerun": ["bondx run -f parameters.yaml"],
     }
     summary["findings"] = _open_findings(summary)
     return artefacts.plain(summary)  # type: ignore[no-any-return]
@@ -84,7 +85,9 @@ def _identity(record: Record) -> dict[str, Any]:
         "name": state.name,
         "claims": list(CLAIMS),
         "banner": BANNER if small else "",
-        "parameters": state.parameters,
+        "parameters": {
+            key: value for key, value in state.parameters.items() if key not in NOT_IDENTITY
+        },
         "versions": {
             "BondX": state.version,
             "log format": str(started["log_version"]),
@@ -98,7 +101,7 @@ def _verdict(record: Record) -> dict[str, Any]:
     last = state.committed[-1] if state.committed else None
     return {
         "status": state.status,
-        "reason": state.reason,
+        "reason": state.reason[:1].upper() + state.reason[1:],
         "exit_code": state.exit_code,
         "epochs_committed": len(state.committed),
         "quality": last.quality if last else None,
@@ -132,10 +135,11 @@ def _sentence(model: str, scores: Mapping[str, Any]) -> str:
     if known is None or low is None:
         return f"{title}: this draw leaves nothing to tell apart, so it has no skill to report."
     high = scores["skill_high"]
-    span = f"{100 * known:.0f} % (95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
+    share = f"{100 * known:.0f} % of what there is to know about {TARGETS[model]}"
+    span = f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
     if low <= 0:
-        return f"{title}: not shown to know {TARGETS[model]}; it goes {span} of the way to the ceiling."
-    return f"{title}: knows {TARGETS[model]} {span} of the way from the floor to the ceiling."
+        return f"{title}: {share} {span}, which is not shown to be more than nothing."
+    return f"{title}: {share} {span}."
 
 
 def _last_gates(record: Record) -> list[dict[str, Any]]:

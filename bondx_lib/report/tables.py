@@ -68,7 +68,6 @@ def audit_scores(summary: Summary) -> Table | Note:
     rows = tuple(
         (
             MODEL_TITLES[score["model"]],
-            score["loss_name"],
             number(score["loss"]),
             number(score["floor"]),
             number(score["ceiling"]),
@@ -76,13 +75,14 @@ def audit_scores(summary: Summary) -> Table | Note:
         )
         for score in summary["scores"]
     )
+    measures = "; ".join(f"{MODEL_TITLES[s['model']]}: {s['loss_name']}" for s in summary["scores"])
     return _table(
         "The four champions on the audit market",
-        ("Model", "Measure", "Loss", "Floor", "Ceiling", "Skill (95 % interval)"),
+        ("Model", "Loss", "Floor", "Ceiling", "Skill (95 % interval)"),
         rows,
-        "Smaller losses are better. Floor: loss without any model. Ceiling: loss of the true law "
-        "given all that the simulator knows, hidden causes too; no model can do better and few can "
-        "come close. Skill: 0 at the floor, 1 at the ceiling. Intervals resample issuers, not rows.",
+        f"Losses, smaller is better. {measures}. Floor: loss without any model. Ceiling: loss of "
+        "the true law given all that the simulator knows, hidden causes too, which no model sees. "
+        "Skill: 0 at the floor, 1 at the ceiling. Intervals resample issuers, not rows.",
     )
 
 
@@ -109,7 +109,7 @@ def companion_scores(summary: Summary) -> Table | Note:
     )
     return _table(
         "Usual measures on the audit market",
-        ("Model", "Accuracy", "Without a model", "AUC", "Average precision", "Log loss", "MSE",
+        ("Model", "Accuracy", "Without a model", "AUC", "Avg. precision", "Log loss", "MSE",
          "R²", "Rows"),
         rows,
         "“Without a model” is the accuracy of always naming the commoner outcome: accuracy means "
@@ -263,9 +263,14 @@ def versions(summary: Summary) -> Table | Note:
 
 
 def parameters(summary: Summary) -> Table | Note:
-    """Tabulate every parameter as it was run."""
+    """Tabulate every parameter that decides results, as it was run."""
     rows = tuple((key, _plain(value)) for key, value in _leaves(summary["parameters"]))
-    return _table("Parameters as run", ("Key", "Value"), rows)
+    return _table(
+        "Parameters that decide results, as run",
+        ("Key", "Value"),
+        rows,
+        "Where and how the run worked stands in parameters.yaml.",
+    )
 
 
 def how_to_verify(summary: Summary) -> Note:

@@ -1,0 +1,135 @@
+"""Figures: every one is drawn, described in words, deterministic, and leaves no trace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+import figure_frames as frames
+from bondx_lib import plots
+from bondx_lib.plots.style import MODEL_COLOURS, WIDTH_INCHES, spread_apart
+from bondx_lib.plots.training import improvements
+from bondx_lib.schema import MODELS
+
+FIGURES: dict[str, tuple[Any, ...]] = {
+    "audit_skill": (frames.audit(),),
+    "calibration": (frames.deciles(),),
+    "convergence": (frames.scores(), 0.001, 3),
+    "gates_by_epoch": (frames.findings(),),
+    "loss_by_rating": (frames.segments(),),
+    "quality_by_epoch": (frames.quality(),),
+    "rating_and_sector_mix": (frames.panel(),),
+    "recall_by_corruption": (frames.recalls(),),
+    "skill_by_epoch": (frames.skills(),),
+    "spread_by_rating_and_maturity": (frames.panel(),),
+    "spread_by_rating_through_time": (frames.panel(),),
+    "training_time": (frames.times(),),
+}
+
+
+def test_every_public_figure_is_under_test_and_has_its_words() -> None:
+    """The list above is the list of public figures, each with a describe function."""
+    public = {
+        name
+        for name in plots.__all__
+        if callable(getattr(plots, name)) and not name.startswith("describe_") and name != "png"
+    }
+    assert public == set(FIGURES)
+    assert all(f"describe_{name}" in plots.__all__ for name in FIGURES)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_same_frame_same_bytes(name: str) -> None:
+    """Drawn twice, a figure gives equal PNG bytes of the one width, without a date inside."""
+    draw, arguments = getattr(plots, name), FIGURES[name]
+    first = plots.png(draw(*arguments))
+    assert first == plots.png(draw(*arguments))
+    assert first.startswith(b"\x89PNG")
+    assert b"tEXt" not in first
+    assert b"tIME" not in first
+    assert draw(*arguments).get_size_inches()[0] == WIDTH_INCHES
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_other_numbers_other_words(name: str) -> None:
+    """The alternative text carries numbers of the frame, so another frame reads differently."""
+    describe, (frame, *settings) = getattr(plots, f"describe_{name}"), FIGURES[name]
+    text = describe(frame, *settings)
+    other = describe(_changed(frame), *settings)
+    assert text.endswith(".")
+    assert any(character.isdigit() for character in text)
+    assert text != other
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_leaves_frame_and_style_alone(name: str) -> None:
+    """Drawing changes neither the frame nor matplotlib's settings."""
+    frame, *settings = FIGURES[name]
+    before, style = frame.copy(), dict(mpl.rcParams)
+    figure = getattr(plots, name)(frame, *settings)
+    assert isinstance(figure, Figure)
+    pd.testing.assert_frame_equal(frame, before)
+    assert dict(mpl.rcParams) == style
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 100])
+def test_any_number_of_epochs_can_be_drawn(epochs: int) -> None:
+    """The figures over epochs hold for the first epoch and for the hundredth."""
+    for figure in (
+        plots.skill_by_epoch(frames.skills(epochs)),
+        plots.quality_by_epoch(frames.quality(epochs)),
+        plots.gates_by_epoch(frames.findings(epochs)),
+        plots.convergence(frames.scores(epochs), 0.001, 10),
+        plots.training_time(frames.times(epochs)),
+    ):
+        assert len(plots.png(figure)) > 1000
+
+
+def test_gates_text_names_what_failed() -> None:
+    """A failed gate is named with the number of epochs it failed in."""
+    assert "esg missing in 1" in plots.describe_gates_by_epoch(frames.findings())
+    passing = frames.findings().assign(verdict="pass")
+    assert "none failed" in plots.describe_gates_by_epoch(passing)
+
+
+def test_improvement_is_over_the_best_before() -> None:
+    """A recovery that only regains a lost height is no improvement."""
+    scores = pd.DataFrame({"epoch": [1, 2, 3, 4], "score": [0.5, 0.8, 0.6, 0.8]})
+    assert improvements(scores)["improvement"].tolist() == pytest.approx([0, 0.3, -0.2, 0])
+
+
+def test_labels_keep_their_distance() -> None:
+    """Labels at one height are pushed apart, far ones stay where they are."""
+    placed = spread_apart([2.0, 2.0, 2.0, 9.0], 0.5)
+    assert sorted(placed) == [2.0, 2.5, 3.0, 9.0]
+
+
+def test_every_model_has_its_colour() -> None:
+    """No two models share a colour."""
+    assert set(MODEL_COLOURS) == set(MODELS)
+    assert len(set(MODEL_COLOURS.values())) == len(MODELS)
+
+
+@pytest.mark.parametrize("colour", MODEL_COLOURS.values())
+def test_colours_stand_out_from_paper(colour: str) -> None:
+    """Labels in a model's colour have a contrast of at least 4.5 to 1 against white."""
+    channels = mpl.colors.to_rgb(colour)
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    assert 1.05 / (luminance + 0.05) >= 4.5
+
+
+def _changed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with other numbers, and with other ratings and verdicts where it has them."""
+    changed = frame.copy()
+    for name in changed.select_dtypes("float").columns:
+        changed[name] = changed[name] * 0.5
+    if "verdict" in changed:
+        changed["verdict"] = "fail"
+    if "sector" in changed:
+        changed["rating"] = "A"
+    return changed
