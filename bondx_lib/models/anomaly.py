@@ -24,7 +24,7 @@ from bondx_lib.models.split import TRAIN
 from bondx_lib.parameters import Parameters
 
 FILE: Final = "forest.npz"
-TREES, SAMPLES = 200, 1024
+TREES, SAMPLES = 120, 512
 ALERT_RATE: Final = 0.02
 """Share of training rows that raise an alert."""
 

@@ -60,7 +60,7 @@ class Forest:
         arrays["leaf_values"] = np.concatenate(self.leaf_values)
         arrays["features"] = np.array(self.trees[0].n_features, np.int64)
         with whole(path) as partial, partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+            np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def load(path: Path, features: int) -> Forest:

@@ -2,8 +2,8 @@
 
 A share of the issuers, chosen by a hash of their identifier, trains in the first share of the
 months whose labels are known; the other issuers are held out, in the months after. Rows of training
-issuers in later months, of held-out issuers in earlier ones, and rows whose label is not known yet are not
-used. The same issuer is on the same side in every epoch.
+issuers in later months, of held-out issuers in earlier ones, and rows whose label is not known yet
+are not used. The same issuer is on the same side in every epoch.
 """
 
 from __future__ import annotations

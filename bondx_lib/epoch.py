@@ -1,0 +1,525 @@
+"""One epoch, stage by stage: the only module that knows their order.
+
+``notebooks/epoch.ipynb`` calls one function per cell. An epoch is a pure function of the
+parameters, its number and the artefacts of earlier epochs: run again, it writes the same bytes.
+Clock times go to the run log alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bondx_lib import artefacts, convergence, features, gates, market, models, runlog
+from bondx_lib import parameters as parameter_files
+from bondx_lib.errors import BadInput, GateBlocked, RunBusy
+from bondx_lib.market.streams import Streams
+from bondx_lib.models.base import Comparison, Floats, Model, Scores
+from bondx_lib.parameters import Parameters
+from bondx_lib.schema import MODELS, SCHEMA_VERSION
+
+PARAMETERS_NAME: Final = "parameters.yaml"
+PREDICTIONS_NAME: Final = "benchmark.npy"
+TRAINING_COLUMNS: Final = [
+    "world", "month", "issuer_id", "bond_id", "spread_bps", "downgrade_12m", "liquidity_shock_1m",
+]  # fmt: skip
+
+
+@dataclass
+class Session:
+    """One epoch at work: where, which, and the log it writes to."""
+
+    run_dir: Path
+    number: int
+    parameters: Parameters
+    journal: runlog.Journal
+    state: runlog.RunState
+    lock: runlog.RunLock | None
+
+    @property
+    def folder(self) -> Path:
+        """Return the epoch's own folder."""
+        return epoch_folder(self.run_dir, self.number)
+
+
+@dataclass(frozen=True)
+class Variation:
+    """A drawn dataset and where it came from."""
+
+    stream: str
+    draw: int
+    market: market.Market
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The variation that the gates let through."""
+
+    variation: Variation
+    findings: tuple[gates.Finding, ...]
+    quality: float
+    digest: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of a challenger."""
+
+    comparison: Comparison
+    challenger: Scores
+    champion: Mapping[str, Any]
+
+
+def epoch_folder(run_dir: Path, number: int) -> Path:
+    """Return the folder of an epoch."""
+    return run_dir / "epochs" / f"{number:04d}"
+
+
+def open_run(run_dir: Path, parameters: Parameters) -> runlog.Journal:
+    """Create a run folder with its parameters and the first event of its log."""
+    run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    artefacts.write_text(run_dir / PARAMETERS_NAME, parameters.to_yaml())
+    journal = runlog.Journal(run_dir / runlog.LOG_NAME)
+    journal.append(
+        "run_started",
+        log_version=runlog.LOG_VERSION,
+        name=parameters.name,
+        version=metadata.version("bondx"),
+        schema_version=SCHEMA_VERSION,
+        parameters_digest=parameters.digest(),
+        gates_digest=gates.QualityGateManager(parameters).digest(),
+        parameters=parameters.model_dump(mode="json"),
+        pid=os.getpid(),
+        process_start=runlog.process_start(os.getpid()),
+    )
+    return journal
+
+
+def run_parameters(run_dir: Path, state: runlog.RunState) -> Parameters:
+    """Return the parameters a run was started with.
+
+    Raises
+    ------
+    BadInput
+        When the file in the run folder has been changed since.
+    """
+    parameters = parameter_files.load(run_dir / PARAMETERS_NAME)
+    if parameters.digest() != state.parameters_digest:
+        raise BadInput(
+            "has been changed since the run was started", source=str(run_dir / PARAMETERS_NAME),
+            admissible="the parameters of the first event; start a new run for others",
+        )  # fmt: skip
+    return parameters
+
+
+def draw_market(run_dir: Path, name: str, parameters: Parameters, journal: runlog.Journal) -> None:
+    """Draw an evaluation market with full truth and its features, and log its digest."""
+    folder = run_dir / "markets" / name
+    evaluation = parameters.evaluation
+    drawn = market.simulate(
+        parameters, name, bonds=evaluation.bonds_per_world, worlds=evaluation.worlds, truth="full"
+    )
+    artefacts.write_parquet(folder / "panel.parquet", drawn.panel)
+    artefacts.write_parquet(folder / "truth.parquet", drawn.truth)
+    artefacts.write_parquet(folder / "features.parquet", features.build(drawn.panel))
+    digest = artefacts.frame_digest(drawn.panel)
+    journal.append("market_drawn", market=name, rows=len(drawn.panel), digest=digest)
+
+
+def read_market(run_dir: Path, name: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return panel, truth and features of an evaluation market."""
+    folder = run_dir / "markets" / name
+    panel, truth, matrix = (
+        artefacts.read_parquet(folder / f"{part}.parquet")
+        for part in ("panel", "truth", "features")
+    )
+    return panel, truth, matrix
+
+
+def open_session(
+    run_dir: str | Path,
+    epoch_number: int,
+    attempt: int = 1,
+    parameters_file: str | Path | None = None,
+) -> Session:
+    """Open an epoch of a run, and the run itself if it does not exist yet.
+
+    Parameters
+    ----------
+    run_dir
+        The run folder.
+    epoch_number
+        Which epoch; all before it must be committed.
+    attempt
+        Which try.
+    parameters_file
+        Read only when the run does not exist yet; the defaults if not given.
+
+    Raises
+    ------
+    RunBusy
+        When another process works on the run.
+    BadInput
+        When the epoch is not the next one.
+    """
+    run_dir = Path(run_dir)
+    lock = _delegated_or_own_lock(run_dir)
+    log = run_dir / runlog.LOG_NAME
+    if not log.exists():
+        open_run(run_dir, parameter_files.load(parameters_file or None))
+    journal = runlog.Journal(log)
+    state = runlog.replay(runlog.read(log))
+    parameters = run_parameters(run_dir, state)
+    _require_next(state, epoch_number, run_dir)
+    if "benchmark" not in state.markets:
+        draw_market(run_dir, "benchmark", parameters, journal)
+    if lock is not None:
+        journal.append("epoch_started", epoch=epoch_number, attempt=attempt, kernel="own")
+    session = Session(run_dir, epoch_number, parameters, journal, state, lock)
+    _clear_leftovers(session)
+    return session
+
+
+def generate(session: Session, draw: int = 0) -> Variation:
+    """Draw a new variation: new issuers, new bonds, a new macro path."""
+    if draw == 0:
+        _stage(session, "generate")
+    stream = f"epoch/{session.number:04d}/draw/{draw}"
+    return Variation(stream, draw, market.simulate(session.parameters, stream))
+
+
+def gate(session: Session, variation: Variation) -> Accepted:
+    """Accept the variation, or draw again while blocking gates refuse it.
+
+    Raises
+    ------
+    GateBlocked
+        When every draw the parameters allow has been refused.
+    """
+    _stage(session, "gate")
+    manager = gates.QualityGateManager(session.parameters)
+    while True:
+        findings = manager.evaluate(variation.market.panel)
+        if not manager.blocked(findings):
+            return _accept(session, variation, findings)
+        _reject(session, variation, findings)
+        if variation.draw >= session.parameters.epoch.max_redraws:
+            return _give_up(session, findings)
+        variation = generate(session, variation.draw + 1)
+
+
+def train(session: Session) -> dict[str, Model]:
+    """Train a challenger of each model on the pool, models side by side in threads."""
+    _stage(session, "train")
+    panel, matrix = _pool(session)
+    jobs = [_training(session, name, panel, matrix) for name in MODELS]
+    with ThreadPoolExecutor(session.parameters.execution.workers) as threads:
+        trained = [future.result() for future in [threads.submit(job) for job in jobs]]
+    for model, seconds in trained:
+        session.journal.append(
+            "model_trained", epoch=session.number, model=model.name, seconds=round(seconds, 3),
+            rows=int(model.facts["rows"]), digest=_facts_digest(model),
+        )  # fmt: skip
+    return {model.name: model for model, _ in trained}
+
+
+def evaluate(
+    session: Session, challengers: Mapping[str, Model]
+) -> dict[str, tuple[Scores, Floats]]:
+    """Score the challengers on the benchmark market; return scores and predictions."""
+    _stage(session, "evaluate")
+    panel, truth, matrix = read_market(session.run_dir, "benchmark")
+    scored = {}
+    for name, model in challengers.items():
+        predictions = model.predict(matrix, panel)
+        scores = models.evaluate(
+            model, predictions, panel, truth, _rng(session.parameters, "benchmark", name),
+            session.parameters.evaluation.bootstrap_replicates,
+        )  # fmt: skip
+        session.journal.append(
+            "model_scored", epoch=session.number, model=name, role="challenger",
+            scores=scores.to_dict(),
+        )  # fmt: skip
+        scored[name] = (scores, predictions)
+    return scored
+
+
+def promote(
+    session: Session,
+    challengers: Mapping[str, Model],
+    scored: Mapping[str, tuple[Scores, Floats]],
+) -> dict[str, Decision]:
+    """Compare champions and challengers; save the challengers that win."""
+    _stage(session, "promote")
+    panel, truth, _ = read_market(session.run_dir, "benchmark")
+    decisions = {}
+    for name, model in challengers.items():
+        scores, predictions = scored[name]
+        epoch = champion_epoch(session.state, name)
+        comparison = models.compare(
+            model, _champion_predictions(session, name, epoch), predictions, panel, truth,
+            _rng(session.parameters, f"compare/{session.number:04d}", name),
+            session.parameters.evaluation.bootstrap_replicates,
+        )  # fmt: skip
+        if comparison.promote:
+            _save_champion(session, model, predictions)
+        champion = scores.to_dict() if comparison.promote else _scores_of(session, name, epoch)
+        kind = "champion_promoted" if comparison.promote else "champion_kept"
+        session.journal.append(
+            kind, epoch=session.number, model=name, difference=comparison.difference,
+            low=comparison.low, high=comparison.high, reason=comparison.reason,
+        )  # fmt: skip
+        decisions[name] = Decision(comparison, scores, champion)
+    return decisions
+
+
+def commit(
+    session: Session,
+    accepted: Accepted,
+    challengers: Mapping[str, Model],
+    decisions: Mapping[str, Decision],
+) -> dict[str, Any]:
+    """Write the epoch's result, commit it to the log, and assess the run; return the result."""
+    _stage(session, "commit")
+    skills = {name: float(decision.champion["skill"]) for name, decision in decisions.items()}
+    result = _result(session, accepted, challengers, decisions, skills)
+    artefacts.write_json(session.folder / "result.json", result)
+    digests = artefacts.tree_digests(session.folder, session.run_dir)
+    digests = {path: digest for path, digest in digests.items() if not path.endswith(".ipynb")}
+    session.journal.append(
+        "epoch_committed", epoch=session.number, quality=accepted.quality, skills=skills,
+        artefacts=digests,
+    )  # fmt: skip
+    assess(session.run_dir, session.journal, session.parameters)
+    place_champions(session.run_dir)
+    if session.lock is not None:
+        session.lock.__exit__()
+    return result
+
+
+def assess(run_dir: Path, journal: runlog.Journal, parameters: Parameters) -> convergence.Verdict:
+    """Assess the run's history and log the verdict."""
+    state = runlog.replay(runlog.read(run_dir / runlog.LOG_NAME))
+    verdict = convergence.assess(history(state), parameters)
+    journal.append(
+        "assessed", epoch=state.epoch, status=verdict.status, reason=verdict.reason,
+        rules=[rule.to_dict() for rule in verdict.rules], patience_left=verdict.patience_left,
+    )  # fmt: skip
+    return verdict
+
+
+def history(state: runlog.RunState) -> list[convergence.EpochRecord]:
+    """Return what convergence needs to know of the committed epochs."""
+    return [
+        convergence.EpochRecord(view.number, view.quality or 0.0, view.skills, view.passed)
+        for view in state.committed
+    ]
+
+
+def champion_epoch(state: runlog.RunState, name: str) -> int | None:
+    """Return the committed epoch whose challenger is the champion now, None before the first."""
+    promoted = [
+        view.number for view in state.committed if view.promotions.get(name, {}).get("promoted")
+    ]
+    return promoted[-1] if promoted else None
+
+
+def place_champions(run_dir: Path) -> None:
+    """Make ``models/`` hold exactly the champions that the committed log names."""
+    state = runlog.replay(runlog.read(run_dir / runlog.LOG_NAME))
+    for name in MODELS:
+        epoch = champion_epoch(state, name)
+        if epoch is not None:
+            source = epoch_folder(run_dir, epoch) / "models" / name
+            _replace_folder(source, run_dir / "models" / name)
+
+
+def _delegated_or_own_lock(run_dir: Path) -> runlog.RunLock | None:
+    """Return None if our parent runs this run, else a lock of our own."""
+    holder = runlog.RunLock.holder(run_dir) if run_dir.exists() else None
+    if holder in (os.getppid(), os.getpid()):
+        return None
+    if holder is not None:
+        raise RunBusy(str(run_dir), holder)
+    run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return runlog.RunLock(run_dir).__enter__()
+
+
+def _require_next(state: runlog.RunState, number: int, run_dir: Path) -> None:
+    expected = len(state.committed) + 1
+    if state.finished:
+        raise BadInput(f"the run has ended: {state.status}", source=str(run_dir))
+    if number != expected:
+        raise BadInput(
+            "is not the next epoch", source=str(run_dir), key="epoch", value=number,
+            admissible=str(expected),
+        )  # fmt: skip
+
+
+def _clear_leftovers(session: Session) -> None:
+    """Remove what an earlier try of this epoch left, but for the notebook being written."""
+    if not session.folder.exists():
+        return
+    for path in session.folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.suffix != ".ipynb":
+            path.unlink()
+
+
+def _stage(session: Session, stage: str) -> None:
+    session.journal.append("stage_started", epoch=session.number, stage=stage)
+
+
+def _accept(
+    session: Session, variation: Variation, findings: tuple[gates.Finding, ...]
+) -> Accepted:
+    panel = variation.market.panel
+    artefacts.write_parquet(session.folder / "dataset.parquet", panel)
+    artefacts.write_parquet(session.folder / "truth.parquet", variation.market.truth)
+    artefacts.write_parquet(session.folder / "features.parquet", features.build(panel))
+    quality, digest = gates.quality_score(findings), artefacts.frame_digest(panel)
+    session.journal.append(
+        "dataset_accepted", epoch=session.number, draw=variation.draw, stream=variation.stream,
+        rows=len(panel), bonds=int(panel["bond_id"].nunique()),
+        issuers=int(panel["issuer_id"].nunique()), digest=digest,
+        findings=[finding.to_dict() for finding in findings], quality=quality,
+        band=gates.band(quality),
+    )  # fmt: skip
+    return Accepted(variation, findings, quality, digest)
+
+
+def _reject(session: Session, variation: Variation, findings: tuple[gates.Finding, ...]) -> None:
+    session.journal.append(
+        "dataset_rejected", epoch=session.number, draw=variation.draw, stream=variation.stream,
+        findings=[finding.to_dict() for finding in findings],
+    )  # fmt: skip
+
+
+def _give_up(session: Session, findings: tuple[gates.Finding, ...]) -> Accepted:
+    failing = tuple(f.gate for f in findings if f.verdict != "pass")
+    session.journal.append(
+        "epoch_blocked", epoch=session.number, findings=[f.to_dict() for f in findings]
+    )
+    messages = " ".join(f.message for f in findings if f.verdict != "pass")
+    draws = session.parameters.epoch.max_redraws + 1
+    raise GateBlocked(
+        f"all {draws} draws of epoch {session.number} were refused by {', '.join(failing)}. "
+        f"The last: {messages}",
+        failing,
+    )
+
+
+def _pool(session: Session) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return training columns and features of all accepted variations, oldest first."""
+    numbers = [view.number for view in session.state.committed] + [session.number]
+    folders = [epoch_folder(session.run_dir, number) for number in numbers]
+    panels = [pd.read_parquet(f / "dataset.parquet", columns=TRAINING_COLUMNS) for f in folders]
+    matrices = [artefacts.read_parquet(f / "features.parquet") for f in folders]
+    return pd.concat(panels, ignore_index=True), pd.concat(matrices, ignore_index=True)
+
+
+def _training(
+    session: Session, name: str, panel: pd.DataFrame, matrix: pd.DataFrame
+) -> Callable[[], tuple[Model, float]]:
+    def job() -> tuple[Model, float]:
+        started = time.perf_counter()
+        law, parameters = models.get(name), session.parameters
+        sides = models.split(
+            panel, parameters.training_split, law.horizon_months, parameters.history_months
+        )
+        rng = _rng(parameters, f"train/{session.number:04d}", name)
+        model: Model = law.train(matrix, panel, sides, parameters, rng)
+        return model, time.perf_counter() - started
+
+    return job
+
+
+def _rng(parameters: Parameters, use: str, name: str) -> np.random.Generator:
+    return Streams(parameters.random_seed, use).common(name)
+
+
+def _facts_digest(model: Model) -> str:
+    text = artefacts.canonical_json(model.facts)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _champion_predictions(
+    session: Session, name: str, epoch: int | None
+) -> NDArray[np.float64] | None:
+    if epoch is None:
+        return None
+    path = epoch_folder(session.run_dir, epoch) / "models" / name / PREDICTIONS_NAME
+    return np.asarray(np.load(path, allow_pickle=False), np.float64)
+
+
+def _save_champion(session: Session, model: Model, predictions: Floats) -> None:
+    folder = session.folder / "models" / model.name
+    model.save(folder)
+    with artefacts.whole(folder / PREDICTIONS_NAME) as partial, partial.open("wb") as file:
+        np.save(file, predictions, allow_pickle=False)
+
+
+def _scores_of(session: Session, name: str, epoch: int | None) -> Mapping[str, Any]:
+    """Return the scores that the champion got as a challenger; the market has not changed."""
+    view = next(view for view in session.state.committed if view.number == epoch)
+    scores: Mapping[str, Any] = view.scores[name]["challenger"]
+    return scores
+
+
+def _result(
+    session: Session,
+    accepted: Accepted,
+    challengers: Mapping[str, Model],
+    decisions: Mapping[str, Decision],
+    skills: Mapping[str, float],
+) -> dict[str, Any]:
+    panel = accepted.variation.market.panel
+    return {
+        "epoch": session.number,
+        "variation": {
+            "stream": accepted.variation.stream,
+            "draw": accepted.variation.draw,
+            "rows": len(panel),
+            "bonds": int(panel["bond_id"].nunique()),
+            "issuers": int(panel["issuer_id"].nunique()),
+            "digest": accepted.digest,
+        },
+        "quality": accepted.quality,
+        "band": gates.band(accepted.quality),
+        "findings": [finding.to_dict() for finding in accepted.findings],
+        "skills": dict(skills),
+        "models": {
+            name: {
+                "facts": challengers[name].facts,
+                "challenger": decision.challenger.to_dict(),
+                "champion": dict(decision.champion),
+                "comparison": decision.comparison.to_dict(),
+            }
+            for name, decision in decisions.items()
+        },
+    }
+
+
+def _replace_folder(source: Path, target: Path) -> None:
+    """Put a copy of a folder in place of another by renaming."""
+    fresh, old = target.with_name(f".new-{target.name}"), target.with_name(f".old-{target.name}")
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    shutil.copytree(source, fresh, ignore=shutil.ignore_patterns(PREDICTIONS_NAME))
+    if target.exists():
+        target.rename(old)
+    fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)

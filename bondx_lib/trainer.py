@@ -1,0 +1,444 @@
+"""The loop: one notebook per epoch until a stopping rule speaks, then the closing steps.
+
+The log decides everything. Each step first asks it what is already done, so a run that was killed
+at any moment goes on from its last committed epoch and ends in the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import pandas as pd
+from papermill.exceptions import PapermillExecutionError
+
+from bondx_lib import artefacts, engine, epoch, evidence, models, report, runlog
+from bondx_lib import parameters as parameter_files
+from bondx_lib.errors import BadInput, EpochFailed, GateBlocked
+from bondx_lib.market.streams import Streams
+from bondx_lib.parameters import Parameters
+from bondx_lib.schema import MODELS, PANEL, SCHEMA_VERSION
+
+log = logging.getLogger("bondx")
+
+EXIT_CODES: Final = {
+    "converged": 0, "plateaued": 0, "epoch_limit": 0, "stopped": 0, "failed": 1, "blocked": 3,
+    "interrupted": 130,
+}  # fmt: skip
+PAUSE_POLL_SECONDS: Final = 0.5
+
+OnOpen = Callable[[Path], None]
+
+
+class Interrupted(BaseException):
+    """A signal asked the run to stop."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class BondXAIAutonomousTrainer:
+    """Trains the four models epoch after epoch until a stopping rule speaks.
+
+    Parameters
+    ----------
+    config
+        Parameters, or the path of a parameters file, or None for the defaults.
+    run_dir
+        A run to go on with; a new one is made if not given.
+    on_open
+        Called with the run folder as soon as it exists.
+
+    Examples
+    --------
+    >>> trainer = BondXAIAutonomousTrainer("parameters/smoke.yaml")  # doctest: +SKIP
+    >>> trainer.run_autonomous_training_loop().status  # doctest: +SKIP
+    'epoch_limit'
+    """
+
+    def __init__(
+        self,
+        config: Parameters | str | Path | None = None,
+        run_dir: str | Path | None = None,
+        on_open: OnOpen | None = None,
+    ) -> None:
+        self.parameters = config if isinstance(config, Parameters) else self._load_config(config)
+        self.run_dir = Path(run_dir) if run_dir is not None else None
+        self._on_open = on_open
+        self._pool = engine.OneShotPool()
+
+    def run_autonomous_training_loop(self) -> runlog.RunState:
+        """Run to a verdict and return the final state.
+
+        Raises
+        ------
+        GateBlocked
+            When a blocking gate refused every draw of an epoch.
+        EpochFailed
+            When an epoch's notebook failed.
+        Interrupted
+            When a signal asked to stop; the run can be resumed.
+        """
+        folder = self._folder()
+        with runlog.RunLock(folder), _logging(folder, self.parameters), _signals():
+            try:
+                self._generate_initial_datasets()
+                if self._on_open is not None:
+                    self._on_open(folder)
+                while not self._check_convergence():
+                    if self._asked_to_stop():
+                        return self._finalize_training("stopped", "stopped on request")
+                    self._train_all_models()
+                    self._validate_quality()
+                    self._update_convergence_status()
+                verdict = self._state().verdict or {}
+                return self._finalize_training(verdict["status"], verdict["reason"])
+            except Interrupted as interruption:
+                if not self._state().finished:
+                    self._journal().append("run_interrupted", signal=interruption.name)
+                raise
+            except GateBlocked as blocked:
+                self._finalize_training("blocked", str(blocked))
+                raise
+            except EpochFailed as failure:
+                log.error("%s\n%s", failure, failure.traceback)
+                self._finish("failed", str(failure))
+                raise
+            finally:
+                self._pool.close()
+
+    def _load_config(self, path: str | Path | None) -> Parameters:
+        """Return the parameters of a file, or the defaults."""
+        return parameter_files.load(path)
+
+    def _generate_initial_datasets(self) -> None:
+        """Open the run in its log and draw the benchmark market, unless that is done."""
+        folder = self._folder()
+        path = folder / runlog.LOG_NAME
+        if path.exists():
+            self._reopen()
+        else:
+            epoch.open_run(folder, self.parameters)
+        if "benchmark" not in self._state().markets:
+            epoch.draw_market(folder, "benchmark", self.parameters, self._journal())
+
+    def _train_all_models(self) -> None:
+        """Execute the next epoch's notebook, trying again when its kernel is lost."""
+        number = len(self._state().committed) + 1
+        for attempt in range(1, self.parameters.execution.retries + 2):
+            try:
+                return self._execute(number, attempt)
+            except engine.KernelLost as lost:
+                again = attempt <= self.parameters.execution.retries
+                self._journal().append(
+                    "epoch_failed", epoch=number, attempt=attempt, error="KernelLost",
+                    message=str(lost), retry=again,
+                )  # fmt: skip
+                log.warning("epoch %d, attempt %d: %s", number, attempt, lost)
+                if not again:
+                    raise EpochFailed(number, "KernelLost", str(lost)) from lost
+        return None
+
+    def _validate_quality(self) -> tuple[tuple[dict[str, Any], ...], float]:
+        """Return findings and quality score of the last committed variation."""
+        view = self._state().committed[-1]
+        log.info("epoch %d: quality %.4f (%s)", view.number, view.quality or 0, view.band)
+        return tuple(dict(finding) for finding in view.findings), float(view.quality or 0)
+
+    def _update_convergence_status(self) -> dict[str, Any]:
+        """Return the verdict on the last committed epoch, logging it if the epoch could not."""
+        state = self._state()
+        verdict = state.verdict
+        if verdict is None or verdict["epoch"] != state.committed[-1].number:
+            epoch.assess(self._folder(), self._journal(), self.parameters)
+            verdict = self._state().verdict
+        return dict(verdict or {})
+
+    def _check_convergence(self) -> bool:
+        """Say whether a stopping rule has spoken."""
+        if not self._state().committed:
+            return False
+        return bool(self._update_convergence_status()["status"] != "running")
+
+    def _finalize_training(self, status: str, reason: str) -> runlog.RunState:
+        """Open the audit market, export the final dataset, close the log, report, seal."""
+        folder = self._folder()
+        state = self._state()
+        if state.committed:
+            epoch.place_champions(folder)
+            if state.audit is None:
+                open_audit(folder, self.parameters, self._journal())
+            if not state.files:
+                files = export_datasets(folder, self.parameters, state)
+                self._journal().append("datasets_written", files=files)
+        return self._finish(status, reason)
+
+    def _finish(self, status: str, reason: str) -> runlog.RunState:
+        folder = self._folder()
+        digests = artefacts.tree_digests(folder / "models", folder)
+        evidence.write_environment(folder)
+        self._journal().append(
+            "run_finished", status=status, reason=reason, exit_code=EXIT_CODES[status],
+            artefacts=digests,
+        )  # fmt: skip
+        close(folder)
+        return self._state()
+
+    def _folder(self) -> Path:
+        if self.run_dir is None:
+            self.run_dir = new_run_folder(self.parameters)
+        return self.run_dir
+
+    def _state(self) -> runlog.RunState:
+        return runlog.replay(runlog.read(self._folder() / runlog.LOG_NAME))
+
+    def _journal(self) -> runlog.Journal:
+        return runlog.Journal(self._folder() / runlog.LOG_NAME)
+
+    def _reopen(self) -> None:
+        """Take up a run that was left: check it, cut a torn line, and say so in the log."""
+        folder = self._folder()
+        cut = runlog.repair_tail(folder / runlog.LOG_NAME)
+        if cut:
+            log.warning("cut %d bytes of an unfinished line off the log", cut)
+        state = self._state()
+        if state.finished:
+            raise BadInput(
+                f"the run has ended ({state.status}): there is nothing to resume",
+                source=str(folder),
+            )
+        self.parameters = epoch.run_parameters(folder, state)
+        check_artefacts(folder, state)
+        self._journal().append(
+            "run_resumed", epoch=len(state.committed), pid=os.getpid(),
+            process_start=runlog.process_start(os.getpid()),
+        )  # fmt: skip
+
+    def _execute(self, number: int, attempt: int) -> None:
+        """Run one epoch's notebook in a kernel of its own while the next kernel warms up."""
+        folder = self._folder()
+        kernel, temperature = self._pool.take()
+        self._journal().append("epoch_started", epoch=number, attempt=attempt, kernel=temperature)
+        if number < self.parameters.max_epochs:
+            self._pool.prepare()
+        try:
+            engine.execute(
+                engine.notebook_path("epoch"),
+                epoch.epoch_folder(folder, number) / "epoch.ipynb",
+                {"run_dir": str(folder.resolve()), "epoch": number, "attempt": attempt},
+                kernel,
+                self.parameters.execution.epoch_timeout_seconds,
+            )
+        except PapermillExecutionError as error:
+            self._cell_failed(number, attempt, error)
+
+    def _cell_failed(self, number: int, attempt: int, error: PapermillExecutionError) -> None:
+        events = runlog.read(self._folder() / runlog.LOG_NAME)
+        if events[-1].kind == "epoch_blocked":
+            failing = tuple(f["gate"] for f in events[-1]["findings"] if f["verdict"] != "pass")
+            raise GateBlocked(str(error.evalue), failing) from None
+        self._journal().append(
+            "epoch_failed", epoch=number, attempt=attempt, error=error.ename,
+            message=str(error.evalue), retry=False,
+        )  # fmt: skip
+        trace = "\n".join(error.traceback)
+        raise EpochFailed(number, error.ename, str(error.evalue), trace) from None
+
+    def _asked_to_stop(self) -> bool:
+        """Obey the control files between epochs: wait while paused, say whether to stop."""
+        control = self._folder() / "control"
+        if (control / "pause").exists():
+            number = len(self._state().committed)
+            self._journal().append("paused", epoch=number)
+            while (control / "pause").exists() and not (control / "stop").exists():
+                threading.Event().wait(PAUSE_POLL_SECONDS)
+            self._journal().append("continued", epoch=number)
+        return (control / "stop").exists()
+
+
+def run(parameters: Parameters, on_open: OnOpen | None = None) -> runlog.RunState:
+    """Start a new run and bring it to a verdict."""
+    return BondXAIAutonomousTrainer(parameters, on_open=on_open).run_autonomous_training_loop()
+
+
+def resume(run_dir: str | Path, on_open: OnOpen | None = None) -> runlog.RunState:
+    """Go on with a run that was interrupted or lost.
+
+    Raises
+    ------
+    BadInput
+        When the folder is no run, has ended, or its parameters or artefacts were changed.
+    """
+    folder = Path(run_dir)
+    path = folder / runlog.LOG_NAME
+    if not path.is_file():
+        raise BadInput(
+            "is no run folder: it has no events.jsonl", source=str(folder),
+            admissible="a folder that `bondx list` names",
+        )  # fmt: skip
+    state = runlog.replay(runlog.read(path))
+    if state.finished and evidence.pack_id(folder) is None:
+        with runlog.RunLock(folder):
+            close(folder)
+        return state
+    parameters = parameter_files.load(folder / epoch.PARAMETERS_NAME)
+    trainer = BondXAIAutonomousTrainer(parameters, folder, on_open)
+    return trainer.run_autonomous_training_loop()
+
+
+def close(run_dir: Path) -> str:
+    """Render the report of an ended run and seal the folder; return the pack id."""
+    report.render(run_dir)
+    return evidence.seal(run_dir)
+
+
+def new_run_folder(parameters: Parameters) -> Path:
+    """Create a run folder named after time, name and parameters' digest.
+
+    Raises
+    ------
+    BadInput
+        When the base directory cannot be written to.
+    """
+    base = Path(parameters.output.base_directory)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    name = f"{stamp}-{parameters.name}-{parameters.digest()[:6]}"
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        for attempt in range(1, 100):
+            folder = base / (name if attempt == 1 else f"{name}-{attempt}")
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+                return folder
+    except OSError as error:
+        raise BadInput(
+            f"cannot be written to: {error.strerror}", key="output.base_directory",
+            value=str(base), admissible="a folder that can be written to",
+        ) from error  # fmt: skip
+    raise BadInput("holds too many runs of this second", key="output.base_directory")
+
+
+def check_artefacts(run_dir: Path, state: runlog.RunState) -> None:
+    """Check that every file of the committed epochs is as its event says.
+
+    Raises
+    ------
+    BadInput
+        Naming the first file that is missing or changed.
+    """
+    for view in state.committed:
+        for name, digest in view.artefacts.items():
+            path = artefacts.inside(run_dir, name)
+            if not path.is_file():
+                raise BadInput(f"is missing since epoch {view.number}", source=str(path))
+            if artefacts.sha256_file(path) != digest:
+                raise BadInput(f"was changed after epoch {view.number}", source=str(path))
+
+
+def open_audit(run_dir: Path, parameters: Parameters, journal: runlog.Journal) -> None:
+    """Draw the audit market, score the champions on it once, and log the scores."""
+    if "audit" not in runlog.replay(runlog.read(journal.path)).markets:
+        epoch.draw_market(run_dir, "audit", parameters, journal)
+    panel, truth, matrix = epoch.read_market(run_dir, "audit")
+    scores = {}
+    for name in MODELS:
+        champion = models.get(name).load(run_dir / "models" / name)
+        rng = Streams(parameters.random_seed, "audit").common(name)
+        scores[name] = models.evaluate(
+            champion, champion.predict(matrix, panel), panel, truth, rng,
+            parameters.evaluation.bootstrap_replicates,
+        ).to_dict()  # fmt: skip
+    journal.append("audit_opened", scores=scores)
+
+
+def export_datasets(
+    run_dir: Path, parameters: Parameters, state: runlog.RunState
+) -> dict[str, str]:
+    """Write the last accepted variation in every format asked for; return path to SHA-256."""
+    view = state.committed[-1]
+    source = epoch.epoch_folder(run_dir, view.number) / "dataset.parquet"
+    panel = artefacts.read_parquet(source)
+    folder = run_dir / "datasets"
+    writers: dict[str, Callable[[Path, pd.DataFrame], str]] = {
+        "csv": artefacts.write_csv,
+        "jsonl": artefacts.write_jsonl,
+        "parquet": artefacts.write_parquet,
+        "json": lambda path, frame: artefacts.write_text(path, _with_metadata(frame, view)),
+    }
+    files = {}
+    for kind in parameters.output.export_formats:
+        path = folder / f"final.{kind}"
+        files[path.relative_to(run_dir).as_posix()] = writers[kind](path, panel)
+    return files
+
+
+def _with_metadata(panel: pd.DataFrame, view: runlog.EpochView) -> str:
+    """Return metadata and records of a dataset as one JSON object."""
+    description = {
+        "synthetic": True,
+        "schema_version": SCHEMA_VERSION,
+        "epoch": view.number,
+        "rows": len(panel),
+        "quality": view.quality,
+        "columns": [
+            {"name": c.name, "type": c.dtype, "unit": c.unit, "meaning": c.meaning} for c in PANEL
+        ],
+    }
+    metadata = artefacts.canonical_json(description)
+    return f'{{"metadata":{metadata},"records":{artefacts.frame_json(panel)}}}\n'
+
+
+@contextlib.contextmanager
+def _logging(run_dir: Path, parameters: Parameters) -> Iterator[None]:
+    """Send log messages and warnings to the run's log file, not to the terminal."""
+    folder = run_dir / "logs"
+    folder.mkdir(exist_ok=True)
+    handler = logging.FileHandler(folder / "run.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    names = ("bondx", "papermill", "py.warnings")
+    loggers = [logging.getLogger(name) for name in names]
+    before = [(one.level, one.propagate) for one in loggers]
+    for one in loggers:
+        one.addHandler(handler)
+        one.setLevel(parameters.logging.level)
+        one.propagate = False
+    try:
+        yield
+    finally:
+        for one, (level, propagate) in zip(loggers, before, strict=True):
+            one.removeHandler(handler)
+            one.setLevel(level)
+            one.propagate = propagate
+        handler.close()
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM into a clean stop; a second one ends at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def at_once(number: int, frame: FrameType | None) -> None:
+        os._exit(130)
+
+    def cleanly(number: int, frame: FrameType | None) -> None:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, at_once)
+        raise Interrupted(signal.Signals(number).name)
+
+    before = {name: signal.signal(name, cleanly) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
