@@ -1,21 +1,44 @@
-"""BondX: a laboratory for corporate-bond machine learning on a simulated market."""
+"""BondX: a synthetic corporate-bond market, and models that train on it until they stop improving.
+
+The names below are imported when they are first used, so ``import bondx_lib`` costs nothing.
+"""
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-_DOORS = {
-    "BondXAIAutonomousTrainer": "bondx_lib.trainer",
-    "BondXAIDashboard": "bondx_lib.dashboard",
-    "QualityGateManager": "bondx_lib.gates",
+if TYPE_CHECKING:
+    from bondx_lib.dashboard import BondXAIDashboard
+    from bondx_lib.gates import QualityGateManager
+    from bondx_lib.parameters import Parameters
+    from bondx_lib.parameters import load as load_parameters
+    from bondx_lib.trainer import BondXAIAutonomousTrainer, resume, run
+
+__all__ = [
+    "BondXAIAutonomousTrainer", "BondXAIDashboard", "Parameters", "QualityGateManager",
+    "load_parameters", "resume", "run",
+]  # fmt: skip
+
+_HOMES: Final = {
+    "BondXAIAutonomousTrainer": ("trainer", "BondXAIAutonomousTrainer"),
+    "BondXAIDashboard": ("dashboard", "BondXAIDashboard"),
+    "Parameters": ("parameters", "Parameters"),
+    "QualityGateManager": ("gates", "QualityGateManager"),
+    "load_parameters": ("parameters", "load"),
+    "resume": ("trainer", "resume"),
+    "run": ("trainer", "run"),
 }
-
-__all__ = ["BondXAIAutonomousTrainer", "BondXAIDashboard", "QualityGateManager"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public class when it is first asked for, so that importing the package is cheap."""
-    if name not in _DOORS:
-        raise AttributeError(f"module 'bondx_lib' has no attribute {name!r}")
-    return getattr(importlib.import_module(_DOORS[name]), name)
+    """Import a public name from its module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(import_module(f"{__name__}.{module}"), attribute)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)
