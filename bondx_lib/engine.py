@@ -162,7 +162,7 @@ class BondXEngine(Engine):
     ) -> None:
         """Execute the notebook in the given kernel and save it whole, however it ends."""
         client = _Client(nb_man, km=kernel.manager, timeout=None, startup_timeout=START_SECONDS)
-        client.output = output
+        client.save_to = output
         try:
             client.execute(cleanup_kc=True)
         finally:
@@ -173,14 +173,14 @@ class BondXEngine(Engine):
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
     """papermill's client, saving the notebook whole after each cell."""
 
-    output: Path
+    save_to: Path
 
     def execute_cell(self, cell: Any, cell_index: int, **settings: Any) -> Any:
         """Execute one cell and save."""
         try:
             return super().execute_cell(cell, cell_index, **settings)
         finally:
-            _save(self.nb, self.output)
+            _save(self.nb, self.save_to)
 
 
 papermill_engines.register(NAME, BondXEngine)
