@@ -79,14 +79,14 @@ class BondXAIAutonomousTrainer:
     def run_autonomous_training_loop(self) -> runlog.RunState:
         """Run to a verdict and return the final state.
 
+        When a signal asks to stop, the state says ``interrupted`` and the run can be resumed.
+
         Raises
         ------
         GateBlocked
             When a blocking gate refused every draw of an epoch.
         EpochFailed
             When an epoch's notebook failed.
-        Interrupted
-            When a signal asked to stop; the run can be resumed.
         """
         folder = self._folder()
         with runlog.RunLock(folder), _logging(folder, self.parameters), _signals():
@@ -105,7 +105,7 @@ class BondXAIAutonomousTrainer:
             except Interrupted as interruption:
                 if not self._state().finished:
                     self._journal().append("run_interrupted", signal=interruption.name)
-                raise
+                return self._state()
             except GateBlocked as blocked:
                 self._finalize_training("blocked", str(blocked))
                 raise
