@@ -4,9 +4,9 @@ Differences from papermill's default engine, each for a measured reason:
 
 * the executed notebook is saved by renaming a whole file, never in place;
 * when a kernel dies or an execution is broken off, the cell that ran is marked failed and the cells
-  after it pending, before the error is raised;
+  after it stay pending, before the error is raised;
 * the kernel may have been started beforehand (its imports done while the previous epoch ran); it is
-  used once and then killed, so no state and no file handle passes from epoch to epoch;
+  used once and then ended, so no state and no file handle passes from epoch to epoch;
 * a deadline for the whole notebook;
 * the kernel listens on sockets in a private folder, not on TCP ports, runs this very Python, and
   dies with the process that started it.
@@ -16,10 +16,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -28,19 +32,27 @@ import nbformat
 import papermill
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import run_sync
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from jupyter_core.utils import ensure_async, run_sync
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
-from papermill.exceptions import PapermillExecutionError
 
 from bondx_lib.artefacts import write_text
 from bondx_lib.errors import BadInput, BondXError
 
 NAME: Final = "bondx"
+RUNNER_VARIABLE: Final = "BONDX_RUNNER_PID"
+"""Tells a kernel whose work it does, so that it never takes a run for its own."""
 START_SECONDS: Final = 90
+MESSAGE_SECONDS: Final = 60
 GRACE_SECONDS: Final = 5.0
+FAREWELL_SECONDS: Final = 5.0
+SAVE_SECONDS: Final = 1.0
+LONGEST_BASE: Final = 60
+"""Addresses of local sockets hold about 100 bytes, so the folder above them must be short."""
+COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 PRELOAD: Final = "import bondx_lib.epoch"
+ROOT: Final = Path(__file__).resolve().parent.parent
 ONE_THREAD: Final = {
     "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
     "PYTHONHASHSEED": "0",
@@ -51,6 +63,20 @@ class KernelLost(BondXError):
     """A kernel did not start, died, or passed the deadline: worth another try."""
 
 
+class CellFailed(BondXError):
+    """A cell raised: ``error`` and ``message`` name it, ``traceback`` is the cell's own."""
+
+    def __init__(self, error: str, message: str, traceback: str) -> None:
+        super().__init__(error, message, traceback)
+        self.error = error
+        self.message = message
+        self.traceback = COLOURS.sub("", traceback)
+
+    def __str__(self) -> str:
+        """Name the error."""
+        return f"{self.error}: {self.message}"
+
+
 class Kernel:
     """A kernel process that is used for one notebook.
 
@@ -58,70 +84,175 @@ class Kernel:
     ----------
     preload
         A statement the kernel runs while it starts, so that imports cost nothing later.
+
+    Raises
+    ------
+    KernelLost
+        When the process cannot be started.
     """
 
     def __init__(self, preload: str | None = PRELOAD) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="bondx-"))
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        if preload:
-            argv.append(f"--IPKernelApp.exec_lines=['{preload}']")
+        base = tempfile.gettempdir()
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="bondx-", dir=base if len(base) <= LONGEST_BASE else "/tmp")  # noqa: S108
+        )
         self.manager = AsyncKernelManager(
             transport="ipc",
-            ip=str(self._folder / "k"),
-            connection_file=str(self._folder / "kernel.json"),
+            ip=str(self.folder / "k"),
+            connection_file=str(self.folder / "kernel.json"),
         )
-        self.manager._kernel_spec = KernelSpec(
-            argv=argv, display_name="Python 3", language="python"
-        )
+        self.manager._kernel_spec = _specification(preload)
         try:
-            run_sync(self.manager.start_kernel)(env={**os.environ, **ONE_THREAD})
+            with (self.folder / "stderr").open("wb") as errors:
+                run_sync(self.manager.start_kernel)(
+                    env=_environment(self.folder), stdout=subprocess.DEVNULL, stderr=errors
+                )
         except Exception as error:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
             raise KernelLost(f"the kernel did not start: {error}") from error
 
     @property
     def pid(self) -> int | None:
         """Return the process id, or None once the kernel is gone."""
-        process = getattr(self.manager.provisioner, "process", None)
+        process = self._process()
         return None if process is None else int(process.pid)
 
-    def interrupt(self) -> None:
-        """Ask the running cell to stop."""
-        run_sync(self.manager.interrupt_kernel)()
+    def alive(self) -> bool:
+        """Say whether the process runs."""
+        process = self._process()
+        return process is not None and process.poll() is None
+
+    def last_words(self) -> str:
+        """Return the last line the process wrote to its standard error."""
+        with contextlib.suppress(OSError):
+            lines = (self.folder / "stderr").read_text(errors="replace").splitlines()
+            return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return ""
 
     def kill(self) -> None:
-        """End the process at once and remove its sockets; safe to call again."""
+        """End the process and remove its sockets; safe to call again.
+
+        It is asked first, so that a coverage measurement inside it can be saved; without one it
+        ends at once.
+        """
+        process = self._process()
+        if process is not None and process.poll() is None:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(FAREWELL_SECONDS)
         with contextlib.suppress(Exception):
             run_sync(self.manager.shutdown_kernel)(now=True)
-        self.manager.cleanup_connection_file()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _process(self) -> Any:
+        return getattr(self.manager.provisioner, "process", None)
 
 
 class OneShotPool:
-    """Keeps one kernel ready for the next notebook."""
+    """Keeps one kernel ready for the next notebook; ``preload`` as in :class:`Kernel`."""
 
-    def __init__(self) -> None:
-        self._ready: Kernel | None = None
+    def __init__(self, preload: str | None = PRELOAD) -> None:
+        self.preload = preload
+        self.ready: Kernel | None = None
 
     def take(self) -> tuple[Kernel, str]:
         """Return a kernel and whether it was ``warm`` or had to be started ``cold``."""
-        kernel, self._ready = self._ready, None
-        if kernel is not None and run_sync(kernel.manager.is_alive)():
+        kernel, self.ready = self.ready, None
+        if kernel is not None and kernel.alive():
             return kernel, "warm"
         if kernel is not None:
             kernel.kill()
-        return Kernel(), "cold"
+        return Kernel(self.preload), "cold"
 
     def prepare(self) -> None:
-        """Start the next kernel; its imports run beside the current notebook."""
-        if self._ready is None:
-            self._ready = Kernel()
+        """Start the next kernel; its imports run beside the current work."""
+        if self.ready is None:
+            self.ready = Kernel(self.preload)
 
     def close(self) -> None:
-        """Kill the kernel that nobody took."""
-        if self._ready is not None:
-            self._ready.kill()
-            self._ready = None
+        """End the kernel that nobody took."""
+        if self.ready is not None:
+            self.ready.kill()
+            self.ready = None
+
+
+class BondXEngine(Engine):  # type: ignore[misc]
+    """The papermill engine; see the module."""
+
+    @classmethod
+    def execute_notebook(
+        cls,
+        nb: Any,
+        kernel_name: str,
+        *,
+        kernel: Kernel,
+        save_to: Path,
+        **settings: Any,
+    ) -> Any:
+        """Execute the notebook in the given kernel and save it whole, however it ends."""
+        nb.metadata.papermill["input_path"] = save_to.name
+        record = _Record(nb, save_to)
+        client = _Client(
+            record, km=kernel.manager, timeout=None, startup_timeout=START_SECONDS,
+            iopub_timeout=MESSAGE_SECONDS,
+        )  # fmt: skip
+        record.notebook_start()
+        try:
+            client.execute(cleanup_kc=True)
+        finally:
+            record.notebook_complete()
+        return nb
+
+
+class _Record(NotebookExecutionManager):  # type: ignore[misc]
+    """The notebook being executed, as it is written down: whole, and true when work breaks off."""
+
+    def __init__(self, notebook: Any, save_to: Path) -> None:
+        super().__init__(notebook, progress_bar=False, autosave_cell_every=0)
+        self._save_to = save_to
+        self._saved = float("-inf")
+
+    def save(self, *, now: bool = False, **settings: Any) -> None:
+        """Save, but not more often than once a second unless it must be now."""
+        if now or time.monotonic() - self._saved >= SAVE_SECONDS:
+            write_text(self._save_to, nbformat.writes(self.nb))
+            self._saved = time.monotonic()
+
+    def notebook_complete(self, **settings: Any) -> None:
+        """Note the end and save; papermill would call cells completed that never ran."""
+        self.end_time = self.now()
+        facts = self.nb.metadata.papermill
+        facts["end_time"] = self.end_time.isoformat()
+        facts["duration"] = (self.end_time - self.start_time).total_seconds()
+        self.save(now=True)
+
+
+class _Client(PapermillNotebookClient):  # type: ignore[misc]
+    """papermill's client, stopping at the first cell that does not end well."""
+
+    def papermill_execute_cells(self) -> None:
+        """Execute the cells in order, marking the one that breaks off as failed."""
+        for index, cell in enumerate(self.nb.cells):
+            self.nb_man.cell_start(cell, index)
+            try:
+                self.execute_cell(cell, index)
+            except BaseException as error:
+                self.nb_man.cell_exception(cell, cell_index=index, exception=error)
+                raise
+            finally:
+                self.nb_man.cell_complete(cell, cell_index=index)
+
+    async def _async_cleanup_kernel(self) -> None:
+        """Close the channels; whoever started the kernel ends it."""
+        client: Any = getattr(self, "kc", None)
+        if client is not None:
+            await ensure_async(client.stop_channels())
+            self.kc = None
+
+    _cleanup_kernel = run_sync(_async_cleanup_kernel)
+
+
+papermill_engines.register(NAME, BondXEngine)
 
 
 class _Deadline:
@@ -130,6 +261,7 @@ class _Deadline:
     def __init__(self, kernel: Kernel, seconds: float) -> None:
         self.passed = False
         self._pid = kernel.pid
+        self._over = threading.Event()
         self._timer = threading.Timer(seconds, self._strike)
         self._timer.daemon = True
 
@@ -138,52 +270,18 @@ class _Deadline:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._over.set()
         self._timer.cancel()
+        self._timer.join()
 
     def _strike(self) -> None:
         self.passed = True
-        if self._pid is not None:
+        for number in (signal.SIGINT, signal.SIGKILL):
+            if self._pid is None or self._over.is_set():
+                return
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, 9)
-
-
-class BondXEngine(Engine):
-    """The papermill engine; see the module."""
-
-    @classmethod
-    def execute_managed_notebook(
-        cls,
-        nb_man: NotebookExecutionManager,
-        kernel_name: str,
-        *,
-        kernel: Kernel,
-        output: Path,
-        **settings: Any,
-    ) -> None:
-        """Execute the notebook in the given kernel and save it whole, however it ends."""
-        client = _Client(nb_man, km=kernel.manager, timeout=None, startup_timeout=START_SECONDS)
-        client.save_to = output
-        try:
-            client.execute(cleanup_kc=True)
-        finally:
-            _tell_the_truth(nb_man.nb)
-            _save(nb_man.nb, output)
-
-
-class _Client(PapermillNotebookClient):  # type: ignore[misc]
-    """papermill's client, saving the notebook whole after each cell."""
-
-    save_to: Path
-
-    def execute_cell(self, cell: Any, cell_index: int, **settings: Any) -> Any:
-        """Execute one cell and save."""
-        try:
-            return super().execute_cell(cell, cell_index, **settings)
-        finally:
-            _save(self.nb, self.save_to)
-
-
-papermill_engines.register(NAME, BondXEngine)
+                os.kill(self._pid, number)
+            self._over.wait(GRACE_SECONDS)
 
 
 def notebook_path(name: str) -> Path:
@@ -194,7 +292,7 @@ def notebook_path(name: str) -> Path:
     BadInput
         When the notebooks are not where the package was installed from.
     """
-    path = Path(__file__).resolve().parent.parent / "notebooks" / f"{name}.ipynb"
+    path = ROOT / "notebooks" / f"{name}.ipynb"
     if not path.is_file():
         raise BadInput(
             "there is no such notebook", source=str(path),
@@ -219,7 +317,7 @@ def execute(
     values
         Plain literals for the notebook's parameters.
     kernel
-        A fresh kernel; it is killed in the end.
+        A fresh kernel; it is ended in the end.
     deadline_seconds
         Longest the whole notebook may take.
 
@@ -227,47 +325,41 @@ def execute(
     ------
     KernelLost
         When the kernel died or the deadline passed.
-    papermill.PapermillExecutionError
+    CellFailed
         When a cell raised.
     """
+    source = nbformat.read(notebook, as_version=4)
+    deadline = _Deadline(kernel, deadline_seconds)
     try:
-        source = nbformat.read(notebook, as_version=4)
-        with _Deadline(kernel, deadline_seconds) as deadline:
-            try:
-                papermill.execute_notebook(
-                    source, None, parameters=dict(values), engine_name=NAME, progress_bar=False,
-                    request_save_on_cell_execute=False, kernel=kernel, output=output,
-                    kernel_name="python3", language="python",
-                )  # fmt: skip
-            except (DeadKernelError, CellTimeoutError, TimeoutError, RuntimeError) as error:
-                if isinstance(error, PapermillExecutionError):
-                    raise
-                what = f"took more than {deadline_seconds:g} s" if deadline.passed else "died"
-                raise KernelLost(f"the kernel {what}") from error
+        with deadline:
+            papermill.execute_notebook(
+                source, None, parameters=dict(values), engine_name=NAME, progress_bar=False,
+                kernel_name="python3", language="python", kernel=kernel, save_to=output,
+            )  # fmt: skip
+    except (CellExecutionError, DeadKernelError, TimeoutError, RuntimeError) as error:
+        if deadline.passed:
+            raise KernelLost(f"the kernel took more than {deadline_seconds:g} s") from error
+        if isinstance(error, CellExecutionError):
+            raise CellFailed(error.ename, error.evalue, error.traceback) from None
+        raise KernelLost(f"the kernel died: {kernel.last_words() or error}") from error
     finally:
         kernel.kill()
 
 
-def _tell_the_truth(notebook: Any) -> None:
-    """Mark the cell that was running as failed and the ones that never ran as pending."""
-    for cell in notebook.cells:
-        state = cell.metadata.get("papermill", {})
-        if cell.cell_type != "code" or not state:
-            continue
-        never_ran = cell.get("execution_count") is None and not cell.get("outputs")
-        if state.get("status") == "running" or state.get("exception"):
-            state["status"] = "failed"
-        elif never_ran:
-            state["status"] = "pending"
-    failed = [cell for cell in notebook.cells if _status(cell) == "failed"]
-    pending = [cell for cell in notebook.cells if _status(cell) == "pending"]
-    if pending and not failed:
-        pending[0].metadata["papermill"]["status"] = "failed"
+def _specification(preload: str | None) -> KernelSpec:
+    """Return the running interpreter as a kernel, whatever kernels are installed elsewhere."""
+    quiet = ["--HistoryManager.enabled=False", "--IPKernelApp.ignore_cwd=True"]
+    lines = [f"--IPKernelApp.exec_lines={preload}"] if preload else []
+    launch = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    return KernelSpec(argv=[*launch, *quiet, *lines], display_name="Python 3", language="python")
 
 
-def _status(cell: Any) -> str:
-    return str(cell.metadata.get("papermill", {}).get("status"))
-
-
-def _save(notebook: Any, output: Path) -> None:
-    write_text(output, nbformat.writes(notebook))
+def _environment(folder: Path) -> dict[str, str]:
+    inherited = os.environ.get("PYTHONPATH")
+    return {
+        **os.environ,
+        **ONE_THREAD,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *([inherited] if inherited else [])]),
+        "IPYTHONDIR": str(folder),
+        RUNNER_VARIABLE: str(os.getpid()),
+    }

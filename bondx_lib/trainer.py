@@ -18,7 +18,6 @@ from types import FrameType
 from typing import Any, Final
 
 import pandas as pd
-from papermill.exceptions import PapermillExecutionError
 
 from bondx_lib import artefacts, engine, epoch, evidence, models, report, runlog
 from bondx_lib import parameters as parameter_files
@@ -238,20 +237,19 @@ class BondXAIAutonomousTrainer:
                 kernel,
                 self.parameters.execution.epoch_timeout_seconds,
             )
-        except PapermillExecutionError as error:
+        except engine.CellFailed as error:
             self._cell_failed(number, attempt, error)
 
-    def _cell_failed(self, number: int, attempt: int, error: PapermillExecutionError) -> None:
+    def _cell_failed(self, number: int, attempt: int, error: engine.CellFailed) -> None:
         events = runlog.read(self._folder() / runlog.LOG_NAME)
         if events[-1].kind == "epoch_blocked":
             failing = tuple(f["gate"] for f in events[-1]["findings"] if f["verdict"] != "pass")
-            raise GateBlocked(str(error.evalue), failing) from None
+            raise GateBlocked(error.message, failing) from None
         self._journal().append(
-            "epoch_failed", epoch=number, attempt=attempt, error=error.ename,
-            message=str(error.evalue), retry=False,
+            "epoch_failed", epoch=number, attempt=attempt, error=error.error,
+            message=error.message, retry=False,
         )  # fmt: skip
-        trace = "\n".join(error.traceback)
-        raise EpochFailed(number, error.ename, str(error.evalue), trace) from None
+        raise EpochFailed(number, error.error, error.message, error.traceback) from None
 
     def _asked_to_stop(self) -> bool:
         """Obey the control files between epochs: wait while paused, say whether to stop."""
