@@ -119,7 +119,7 @@ def rating_and_sector_mix(panel: pd.DataFrame) -> Figure:
     for ax, shares, title in zip(axes, (ratings, sectors), ("Rating", "Sector"), strict=True):
         ax.barh(range(len(shares)), shares, color="#7f9db5", height=0.66)
         ax.set_yticks(range(len(shares)), list(shares.index))
-        ax.invert_yaxis()
+        ax.set_ylim(max(len(shares), 6) - 0.4, -0.6)
         for place, share in enumerate(shares):
             ax.annotate(f"{share:.0f} %", (share, place), xytext=(3, 0),
                         textcoords="offset points", va="center", fontsize=9)  # fmt: skip

@@ -30,17 +30,12 @@ def audit_skill(scores: pd.DataFrame) -> Figure:
     """
     rows = scores.set_index("model").loc[[name for name in MODELS if name in set(scores["model"])]]
     figure, (ax,) = panels(1, 1, 0.9 + 0.48 * len(rows))
+    lowest = float(np.clip(np.nanmin([*rows["skill_low"], -0.05]) - 0.03, -1.0, None))
+    ax.set(xlim=(lowest, 1.08), ylim=(len(rows) - 0.4, -0.75), xlabel="skill, with 95 % interval")
     for position, (model, row) in enumerate(rows.iterrows()):
-        colour = MODEL_COLOURS[str(model)]
-        ax.plot([row["skill_low"], row["skill_high"]], [position] * 2, color=colour, linewidth=5,
-                alpha=0.35, solid_capstyle="butt")  # fmt: skip
-        ax.plot(row["skill"], position, "o", color=colour, markersize=8)
-        ax.annotate(f"{row['skill']:.2f}", (row["skill"], position), xytext=(0, 8),
-                    textcoords="offset points", ha="center", fontsize=9.5, color=INK)  # fmt: skip
+        _skill_dot(ax, position, row, MODEL_COLOURS[str(model)])
     for limit in (0.0, 1.0):
         ax.axvline(limit, color=MUTED, linewidth=1.0, linestyle=":")
-    lowest = min(-0.08, float(rows["skill_low"].min()) - 0.04)
-    ax.set(xlim=(lowest, 1.08), ylim=(len(rows) - 0.4, -0.75), xlabel="skill, with 95 % interval")
     ax.set_yticks(range(len(rows)), [MODEL_TITLES[str(name)] for name in rows.index])
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0\nfloor", "0.25", "0.5", "0.75", "1\nceiling"])
     ax.tick_params(axis="y", length=0)
@@ -50,11 +45,7 @@ def audit_skill(scores: pd.DataFrame) -> Figure:
 
 def describe_audit_skill(scores: pd.DataFrame) -> str:
     """Say what :func:`audit_skill` shows."""
-    parts = [
-        f"{MODEL_TITLES[row['model']]} {row['skill']:.2f} "
-        f"({row['skill_low']:.2f} to {row['skill_high']:.2f})"
-        for _, row in scores.iterrows()
-    ]
+    parts = [f"{MODEL_TITLES[row['model']]} {_skill_words(row)}" for _, row in scores.iterrows()]
     return (
         "Skill on the audit market with 95 % intervals, where 0 is the floor and 1 the ceiling: "
         + ", ".join(parts)
@@ -171,6 +162,27 @@ def describe_recall_by_corruption(recalls: pd.DataFrame) -> str:
     return f"Share of the damaged rows that the anomaly model finds, by kind of damage: {parts}."
 
 
+def _skill_dot(ax: Axes, position: int, row: pd.Series, colour: str) -> None:
+    """Draw one skill and its interval; what lies outside the axes ends at their edge."""
+    left, right = ax.get_xlim()
+    if np.isnan(row["skill"]):
+        ax.annotate("draw too small to say", (0.5, position), ha="center", va="center",
+                    fontsize=9.5, color=MUTED)  # fmt: skip
+        return
+    ends = np.clip([row["skill_low"], row["skill_high"]], left, right)
+    ax.plot(ends, [position] * 2, color=colour, linewidth=5, alpha=0.35, solid_capstyle="butt")
+    inside = float(np.clip(row["skill"], left, right))
+    ax.plot(inside, position, "o", color=colour, markersize=8, clip_on=False)
+    ax.annotate(f"{row['skill']:.2f}".replace("-", "−"), (inside, position), xytext=(0, 8),
+                textcoords="offset points", ha="center", fontsize=9.5, color=INK)  # fmt: skip
+
+
+def _skill_words(row: pd.Series) -> str:
+    if np.isnan(row["skill"]):
+        return "not known, because the draw is too small"
+    return f"{row['skill']:.2f} ({row['skill_low']:.2f} to {row['skill_high']:.2f})"
+
+
 def _calibration_panel(ax: Axes, rows: pd.DataFrame, model: str) -> None:
     percent = 100 * rows[["predicted", "observed", "low", "high"]].sort_values("predicted")
     top = 1.08 * float(percent[["predicted", "high"]].to_numpy().max())
@@ -179,8 +191,6 @@ def _calibration_panel(ax: Axes, rows: pd.DataFrame, model: str) -> None:
               color=MODEL_COLOURS[model], alpha=0.4, linewidth=3)  # fmt: skip
     ax.plot(percent["predicted"], percent["observed"], "o", color=MODEL_COLOURS[model])
     ax.set(title=MODEL_TITLES[model], xlabel="predicted, %", xlim=(0, top), ylim=(0, top))
-    ax.annotate("as predicted", (0.72 * top, 0.75 * top), fontsize=8.5, color=MUTED, ha="right",
-                va="bottom")  # fmt: skip
 
 
 def _short(loss_name: str) -> str:

@@ -30,6 +30,8 @@ from bondx_lib.schema import MODELS
 
 VERDICT_CODES: Final = {"pass": 0, "not_applicable": 1, "fail": 2}
 CODE_MARKS: Final = ("", "?", "×")
+LOWEST_SKILL: Final = -1.0
+"""Skills and intervals below are cut off at the edge of the figure."""
 WIDEST_ANNOTATED: Final = 8
 """Above so many epochs a cell of the heat strip is too narrow for a number."""
 
@@ -45,11 +47,15 @@ def skill_by_epoch(skills: pd.DataFrame) -> Figure:
         ``skill_high`` of the champion after the epoch, and ``promoted`` (bool).
     """
     present = _present(skills)
-    figure, axes = panels(-(-len(present) // 2), min(2, len(present)), 4.9, sharex=True)
+    figure, axes = panels(
+        -(-len(present) // 2), min(2, len(present)), 4.9, sharex=True, sharey=True
+    )
     for model, ax in zip(present, axes, strict=False):
         _skill_panel(ax, skills[skills["model"] == model].sort_values("epoch"), model)
     for ax in axes[len(present) :]:
         ax.set_visible(False)
+    lowest = float(np.nanmin([*skills["skill_low"], -0.05]))
+    axes[0].set_ylim(max(lowest - 0.05, LOWEST_SKILL), 1.1)
     figure.supylabel("skill on the benchmark market  (▲ promoted)", fontsize=9.5, color=MUTED)
     return figure
 
@@ -59,11 +65,16 @@ def describe_skill_by_epoch(skills: pd.DataFrame) -> str:
     parts = []
     for model in _present(skills):
         rows = skills[skills["model"] == model].sort_values("epoch")
+        promoted = int(rows["promoted"].sum())
+        rows = rows.dropna(subset="skill")
+        if rows.empty:
+            parts.append(f"{MODEL_TITLES[model]} not known, because the draw is too small")
+            continue
         first, last = rows.iloc[0], rows.iloc[-1]
         parts.append(
             f"{MODEL_TITLES[model]} from {first['skill']:.2f} in epoch {first['epoch']} to "
             f"{last['skill']:.2f} in epoch {last['epoch']} "
-            f"({_times(int(rows['promoted'].sum()))} promoted)"
+            f"(promoted {_times(promoted)})"
         )
     return "Skill of each champion on the benchmark market by epoch. " + "; ".join(parts) + "."
 
@@ -237,8 +248,7 @@ def _skill_panel(ax: Axes, rows: pd.DataFrame, model: str) -> None:
     ax.plot(rows["epoch"], rows["skill"], color=colour)
     promoted = rows[rows["promoted"]]
     ax.plot(promoted["epoch"], promoted["skill"], "^", color=colour, markersize=6.5)
-    bottom = min(-0.1, float(rows["skill_low"].min()) - 0.05)
-    ax.set(title=MODEL_TITLES[model], ylim=(max(bottom, -1.5), 1.1))
+    ax.set(title=MODEL_TITLES[model])
     whole_epochs(ax)
     ax.label_outer()
 

@@ -20,7 +20,7 @@ from bondx_lib import plots
 
 TABLE_TYPE: Final = "application/vnd.bondx.table+json"
 NOTE_TYPE: Final = "application/vnd.bondx.note+json"
-NUMBER: Final = re.compile(r"[-+−]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?( ?%)?( \(.*\))?|–|")
+NUMBER: Final = re.compile(r"[-+−]?\d[\d,]*(\.\d+)?(e[-+−]?\d+)?( ?%)?( \(.*\))?|–|")
 
 Kind = Literal["text", "lead", "list", "code", "verdict", "banner"]
 Tone = Literal["good", "bad", "unsure", ""]
@@ -113,7 +113,7 @@ def number(value: float | None, digits: int = 3) -> str:
     """Return a number with so many significant digits, a dash where there is none.
 
     >>> number(0.3), number(1234567.0), number(None), number(12.04), number(0.0000123)
-    ('0.300', '1,230,000', '–', '12.0', '1.23e-05')
+    ('0.300', '1,230,000', '–', '12.0', '1.23e−05')
     """
     if value is None:
         return "–"
@@ -122,8 +122,8 @@ def number(value: float | None, digits: int = 3) -> str:
     rounded = float(f"{value:.{digits}g}")
     exponent = math.floor(math.log10(abs(rounded)))
     if exponent < -digits:
-        return f"{rounded:.{digits - 1}e}"
-    return f"{rounded:,.{max(digits - 1 - exponent, 0)}f}"
+        return f"{rounded:.{digits - 1}e}".replace("-", "−")
+    return f"{rounded:,.{max(digits - 1 - exponent, 0)}f}".replace("-", "−")
 
 
 def percent(value: float | None, digits: int = 1) -> str:
@@ -144,5 +144,5 @@ def interval(value: float | None, low: float | None, high: float | None) -> str:
     if value is None:
         return "–"
     if low is None or high is None:
-        return f"{value:.2f}"
-    return f"{value:.2f} ({low:.2f} to {high:.2f})"
+        return f"{value:.2f}".replace("-", "−")
+    return f"{value:.2f} ({low:.2f} to {high:.2f})".replace("-", "−")

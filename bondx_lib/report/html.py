@@ -1,36 +1,27 @@
 """Execute the report's notebook and turn it into one self-contained page.
 
-The kernel works in the run folder and is the interpreter that renders, with this very package on
-its path, so a kernel specification of the same name elsewhere on the machine cannot step in.
-Nothing that the clock or chance decides enters the notebook: rendered twice, the page has the same
-bytes.
+The notebook is executed like any other of the project and keeps its clock times; the page shows
+none but those of the log, so rendered twice it has the same bytes.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import nbformat
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
 from nbconvert.exporters import HTMLExporter
 from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
 
-from bondx_lib import artefacts
+from bondx_lib import artefacts, engine
 from bondx_lib.errors import BondXError
 from bondx_lib.report.summary import summarise
 
-PACKAGE: Final = Path(__file__).resolve().parents[1]
-NOTEBOOK: Final = PACKAGE.parent / "notebooks" / "report.ipynb"
-TEMPLATES: Final = PACKAGE / "templates"
-CELL_SECONDS: Final = 300
+TEMPLATES: Final = Path(__file__).resolve().parents[1] / "templates"
+DEADLINE_SECONDS: Final = 600
 LARGEST_BYTES: Final = 5 * 1024 * 1024
+FOOTER: Final = "BondX. Every bond, issuer and price in this report is simulated."
 
 
 def render(run_dir: str | Path) -> Path:
@@ -50,17 +41,13 @@ def render(run_dir: str | Path) -> Path:
     BadInput
         When the folder holds no readable run.
     BondXError
-        When a cell of the report fails; the notebook is written up to that cell.
+        When a cell of the report fails, in which case the notebook is there to show where, or when
+        the page is too large.
     """
-    folder = Path(run_dir)
+    folder = Path(run_dir).resolve()
     summary = summarise(folder)
     artefacts.write_json(folder / "report.json", summary)
-    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
-    try:
-        _execute(notebook, folder)
-    finally:
-        executed = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
-        artefacts.write_text(folder / "report.ipynb", executed + "\n")
+    notebook = _executed(folder)
     page = to_html(notebook, summary["name"], summary["banner"])
     if len(page.encode()) > LARGEST_BYTES:
         raise BondXError(f"the report has {len(page.encode()):,} bytes, above {LARGEST_BYTES:,}")
@@ -69,8 +56,18 @@ def render(run_dir: str | Path) -> Path:
 
 
 def to_html(notebook: NotebookNode, name: str, banner: str = "") -> str:
-    """Return an executed notebook as one page; code stays out, text from data is escaped."""
-    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
+    """Return an executed notebook as one page; code stays out, text from data is escaped.
+
+    Parameters
+    ----------
+    notebook
+        The executed notebook; of its outputs only text, PNG and our own types are shown.
+    name
+        Name of the run, for the title.
+    banner
+        Its first sentence is repeated on every page; empty for none.
+    """
+    exporter = HTMLExporter(
         template_name="bondx",
         extra_template_basedirs=[str(TEMPLATES)],
         preprocessors=[],
@@ -80,48 +77,19 @@ def to_html(notebook: NotebookNode, name: str, banner: str = "") -> str:
         "title": f"BondX report: {name}",
         "banner": banner.split(".")[0],
         "style": (TEMPLATES / "bondx" / "style.css").read_text(encoding="utf-8").strip(),
-        "footer": "BondX. Every bond, issuer and price in this report is simulated.",
+        "footer": FOOTER,
     }
     page, _ = exporter.from_notebook_node(notebook, resources=resources)
-    return page.strip() + "\n"
+    return str(page).strip() + "\n"
 
 
-def _execute(notebook: NotebookNode, folder: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="bondx-") as private:
-        manager = AsyncKernelManager(
-            kernel_spec_manager=_OwnInterpreter(),
-            transport="ipc",
-            connection_file=str(Path(private) / "kernel.json"),
-            ip=str(Path(private) / "kernel"),
-        )
-        client = NotebookClient(
-            notebook,
-            timeout=CELL_SECONDS,
-            record_timing=False,
-            shutdown_kernel="immediate",
-            resources={"metadata": {"path": str(folder)}},
-        )
-        client.km = manager
-        try:
-            client.execute(env=_environment())
-        except CellExecutionError as error:
-            raise BondXError(
-                f"the report's notebook failed: {error.ename}: {error.evalue}"
-            ) from error
-
-
-def _environment() -> dict[str, str]:
-    inherited = os.environ.get("PYTHONPATH")
-    paths = [str(PACKAGE.parent), *([inherited] if inherited else [])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-
-
-class _OwnInterpreter(KernelSpecManager):
-    """Offer one kernel: the interpreter that is running."""
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        """Return the running interpreter under any name."""
-        launch = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        quiet = ["--HistoryManager.enabled=False"]
-        settings: dict[str, Any] = {"display_name": "Python 3", "language": "python"}
-        return KernelSpec(argv=[*launch, *quiet], **settings)
+def _executed(folder: Path) -> NotebookNode:
+    output = folder / "report.ipynb"
+    try:
+        engine.execute(
+            engine.notebook_path("report"), output, {"run_dir": str(folder)},
+            engine.Kernel(preload=None), DEADLINE_SECONDS,
+        )  # fmt: skip
+    except PapermillExecutionError as error:
+        raise BondXError(f"the report's notebook failed: {error.ename}: {error.evalue}") from error
+    return nbformat.read(output, as_version=4)

@@ -18,7 +18,6 @@ from bondx_lib import artefacts, runlog
 from bondx_lib.errors import BadInput
 from bondx_lib.schema import MODELS
 
-FINAL_DATASET: Final = "datasets/final.parquet"
 CHAMPION_COLUMNS: Final = ("skill", "skill_low", "skill_high")
 
 
@@ -68,7 +67,7 @@ def skills(record: Record) -> pd.DataFrame:
         for model in MODELS
         if view.scores.get(model)
     ]
-    return pd.DataFrame(rows, columns=["model", "epoch", *CHAMPION_COLUMNS, "promoted"])
+    return _numbers(pd.DataFrame(rows, columns=["model", "epoch", *CHAMPION_COLUMNS, "promoted"]))
 
 
 def champion_scores(view: runlog.EpochView, model: str) -> Mapping[str, Any]:
@@ -77,6 +76,17 @@ def champion_scores(view: runlog.EpochView, model: str) -> Mapping[str, Any]:
     promoted = bool(view.promotions.get(model, {}).get("promoted"))
     role = "challenger" if promoted or "champion" not in scores else "champion"
     return scores[role]  # type: ignore[no-any-return]
+
+
+def skill_of(scores: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:
+    """Return skill and interval, None where the draw leaves no room between floor and ceiling.
+
+    In a small draw the true law can by chance lose more than no model at all. The ratio then has a
+    denominator of the wrong sign and says nothing.
+    """
+    if scores["skill"] is None or scores["floor"] <= scores["ceiling"]:
+        return None, None, None
+    return scores["skill"], scores["skill_low"], scores["skill_high"]
 
 
 def quality(record: Record) -> pd.DataFrame:
@@ -118,11 +128,11 @@ def training_seconds(record: Record) -> pd.DataFrame:
 def audit_skills(record: Record) -> pd.DataFrame:
     """Return the champions' skill on the audit market; no rows if it was never opened."""
     rows = [
-        (model, *(record.state.audit[model][name] for name in CHAMPION_COLUMNS))
+        (model, *skill_of(record.state.audit[model]))
         for model in MODELS
         if record.state.audit and model in record.state.audit
     ]
-    return pd.DataFrame(rows, columns=["model", *CHAMPION_COLUMNS])
+    return _numbers(pd.DataFrame(rows, columns=["model", *CHAMPION_COLUMNS]))
 
 
 def deciles(record: Record) -> pd.DataFrame:
@@ -141,11 +151,21 @@ def recalls(record: Record) -> pd.DataFrame:
 
 
 def final_panel(record: Record) -> pd.DataFrame:
-    """Return the final dataset; no rows if the run ended before writing it."""
-    path = record.folder / FINAL_DATASET
-    if not path.exists():
+    """Return the last accepted variation, which is the final dataset; no rows if there is none."""
+    if not record.state.committed:
         return pd.DataFrame({"date": []})
-    return artefacts.read_parquet(path)
+    last = record.state.committed[-1].number
+    return artefacts.read_parquet(record.folder / "epochs" / f"{last:04d}" / "dataset.parquet")
+
+
+def environment(record: Record) -> dict[str, str]:
+    """Return what the run was computed with, as it was written down; empty if it was not."""
+    path = record.folder / "evidence" / "environment.json"
+    if not path.exists():
+        return {}
+    content = artefacts.read_json(path)
+    libraries = content.pop("libraries", {})
+    return {str(key): str(value) for key, value in {**content, **libraries}.items()}
 
 
 def _parts(record: Record, part: str, columns: list[str]) -> pd.DataFrame:
@@ -161,4 +181,8 @@ def _parts(record: Record, part: str, columns: list[str]) -> pd.DataFrame:
 def _champion_row(view: runlog.EpochView, model: str) -> tuple[Any, ...]:
     scores = champion_scores(view, model)
     promoted = bool(view.promotions.get(model, {}).get("promoted"))
-    return (model, view.number, *(scores[name] for name in CHAMPION_COLUMNS), promoted)
+    return (model, view.number, *skill_of(scores), promoted)
+
+
+def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.astype(dict.fromkeys(CHAMPION_COLUMNS, float))

@@ -13,12 +13,16 @@ from typing import Any, Final
 from bondx_lib import artefacts, models
 from bondx_lib.parameters import NOT_IDENTITY
 from bondx_lib.plots import MODEL_TITLES
-from bondx_lib.report.record import Record, champion_scores, read
+from bondx_lib.report.record import Record, champion_scores, read, skill_of
 from bondx_lib.schema import MODELS
 
 FEWEST_EPOCHS: Final = 5
 FEWEST_BONDS: Final = 50
-BANNER: Final = f"Smoke-size run: not evidence. It has fewer than {FEWEST_EPOCHS} epochs or {FEWEST_BONDS} bonds."
+FEWEST_DAMAGED: Final = 5
+BANNER: Final = (
+    "Smoke-size run: not evidence. "
+    f"It has fewer than {FEWEST_EPOCHS} epochs or {FEWEST_BONDS} bonds."
+)
 CLAIMS: Final = (
     "These numbers describe a simulated market; they make no claim about a real one.",
     "Every bond, issuer, price and rating is invented. Because the market is simulated, its truth "
@@ -127,14 +131,19 @@ def _benchmark_scores(record: Record) -> dict[str, Any]:
 
 
 def _measures(scores: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: scores.get(name) for name in MEASURES}
+    known, low, high = skill_of(scores)
+    measures = {name: scores.get(name) for name in MEASURES}
+    return {**measures, "skill": known, "skill_low": low, "skill_high": high}
 
 
 def _sentence(model: str, scores: Mapping[str, Any]) -> str:
-    title, known, low = MODEL_TITLES[model], scores["skill"], scores["skill_low"]
-    if known is None or low is None:
-        return f"{title}: this draw leaves nothing to tell apart, so it has no skill to report."
-    high = scores["skill_high"]
+    title = MODEL_TITLES[model]
+    known, low, high = skill_of(scores)
+    if known is None or low is None or high is None:
+        return (
+            f"{title}: the draw is too small to say how much it knows about {TARGETS[model]}; on "
+            "it, even the true law does no better than no model."
+        )
     share = f"{100 * known:.0f} % of what there is to know about {TARGETS[model]}"
     span = f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
     if low <= 0:
@@ -185,7 +194,8 @@ def _worst(model: str, scores: Mapping[str, Any]) -> dict[str, Any]:
         names = {"segment": worst["rating"], "measure": scores["loss_name"]}
         value, overall = worst["loss"], scores["loss"]
     else:
-        worst = min(scores["recalls"], key=lambda row: row["recall"])
+        many = [row for row in scores["recalls"] if row["rows"] >= FEWEST_DAMAGED]
+        worst = min(many or scores["recalls"], key=lambda row: row["recall"])
         names = {"segment": worst["kind"], "measure": "share found"}
         found = sum(row["recall"] * row["rows"] for row in scores["recalls"])
         value, overall = worst["recall"], found / sum(row["rows"] for row in scores["recalls"])

@@ -19,6 +19,7 @@ STATUS_TITLES: Final[dict[str, tuple[str, Tone]]] = {
     "blocked": ("Blocked by a gate", "bad"),
     "failed": ("Failed", "bad"),
     "interrupted": ("Interrupted", "unsure"),
+    "stopped": ("Stopped on request, not converged", "unsure"),
 }
 
 
@@ -46,11 +47,10 @@ def claims(summary: Summary) -> Note:
 def verdict(summary: Summary) -> Note:
     """Say how the run ended and why."""
     title, tone = STATUS_TITLES.get(summary["status"], (str(summary["status"]), "unsure"))
-    size = (
-        f"{summary['epochs_committed']} of at most {summary['parameters']['max_epochs']} epochs; "
-        f"quality of the last data {number(summary['quality'])}"
-        + (f" ({summary['quality_band']})." if summary["quality_band"] else ".")
-    )
+    size = f"Epochs: {summary['epochs_committed']}."
+    if summary["quality"] is not None:
+        size += f" Quality of the last data: {number(summary['quality'])}"
+        size += f" ({summary['quality_band']})."
     return Note((title, summary["reason"], size), "verdict", tone)
 
 
@@ -121,17 +121,21 @@ def gates(summary: Summary) -> Table | Note:
     """Tabulate the gates of the last epoch."""
     rows = tuple(
         (
-            _words(finding["gate"]),
-            finding["slice"],
+            _words(finding["gate"]) + _slice(finding),
             number(finding["observed"]),
             _range(finding),
             number(finding["threshold"]),
+            percent(finding["used"], 0),
             _words(finding["verdict"]),
         )
         for finding in summary["gates"]
     )
-    columns = ("Gate", "Slice", "Observed", "Interval", "Threshold", "Verdict")
-    return _table("Gates on the last accepted data", columns, rows)
+    return _table(
+        "Gates on the last data",
+        ("Gate", "Observed", "95 % interval", "Threshold", "Tolerance used", "Verdict"),
+        rows,
+        "Tolerance used: 0 % is perfect, 100 % stands at the threshold.",
+    )
 
 
 def worst_segments(summary: Summary) -> Table | Note:
@@ -225,17 +229,16 @@ def promotions(summary: Summary) -> Table | Note:
             MODEL_TITLES[row["model"]],
             "promoted" if row["promoted"] else "kept",
             number(row["difference"]),
-            f"{number(row['low'])} to {number(row['high'])}" if row["low"] is not None else "–",
-            row["reason"],
+            "no champion before" if row["difference"] is None else _range(row),
         )
         for row in summary["promotions"]
     )
     return _table(
         "Every decision on a champion",
-        ("Epoch", "Model", "Decision", "Gain", "95 % interval", "Reason"),
+        ("Epoch", "Model", "Decision", "Gain", "95 % interval"),
         rows,
         "Gain: by how much the challenger beats the champion on the benchmark market, in the "
-        "model's own loss; above zero the challenger is better.",
+        "model's own loss. It is promoted where the whole interval lies above zero.",
     )
 
 
@@ -257,9 +260,10 @@ def digests(summary: Summary) -> Table | Note:
     return _table("SHA-256 digests", ("What", "Digest"), rows)
 
 
-def versions(summary: Summary) -> Table | Note:
+def versions(summary: Summary, environment: Mapping[str, str]) -> Table | Note:
     """Tabulate what the run was made with."""
-    return _table("Versions", ("What", "Version"), tuple(sorted(summary["versions"].items())))
+    rows = tuple({**summary["versions"], **environment}.items())
+    return _table("Versions and machine", ("What", "Version"), _words_first(rows))
 
 
 def parameters(summary: Summary) -> Table | Note:
@@ -290,6 +294,10 @@ def _table(
     return Table(caption, columns, rows, note) if rows else Note((f"{caption}: none in this run.",))
 
 
+def _slice(finding: Mapping[str, Any]) -> str:
+    return "" if finding["slice"] == "all rows" else f" ({finding['slice']})"
+
+
 def _range(finding: Mapping[str, Any]) -> str:
     if finding.get("low") is None or finding.get("high") is None:
         return "–"
@@ -314,6 +322,10 @@ def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return "–" if value is None else str(value)
+
+
+def _words_first(rows: tuple[tuple[str, str], ...]) -> tuple[tuple[str, ...], ...]:
+    return tuple((_words(name), value) for name, value in rows)
 
 
 def _words(name: str) -> str:

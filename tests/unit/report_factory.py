@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-import figure_frames
 from bondx_lib import artefacts, parameters, runlog
 from bondx_lib.schema import CORRUPTION_KINDS, LETTERS, MODELS
+
+from . import figure_frames
 
 DIGEST = "ab" * 32
 LOSSES = {
@@ -38,6 +39,8 @@ def write(
     _start(journal, chosen)
     for epoch in range(1, epochs + 1):
         _epoch(journal, epoch)
+        dataset = run_dir / "epochs" / f"{epoch:04d}" / "dataset.parquet"
+        artefacts.write_parquet(dataset, figure_frames.panel())
     rules = [
         {"name": "models_converged", "holds": status == "converged", "observed": 0.0002,
          "threshold": 0.001, "sentence": "The last 3 epochs gained less than 0.001."},
@@ -48,8 +51,7 @@ def write(
     files: dict[str, str] = {}
     if opened:
         journal.append("audit_opened", scores={model: scores(model) for model in MODELS})
-        path = run_dir / "datasets" / "final.parquet"
-        files = {"datasets/final.parquet": artefacts.write_parquet(path, figure_frames.panel())}
+        files = {"datasets/final.parquet": DIGEST}
         journal.append("datasets_written", files=files)
     journal.append("run_finished", status=status, reason=reason, exit_code=0, artefacts=files)
     return run_dir

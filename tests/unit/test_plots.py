@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-import figure_frames as frames
 from bondx_lib import plots
 from bondx_lib.plots.style import MODEL_COLOURS, WIDTH_INCHES, spread_apart
 from bondx_lib.plots.training import improvements
 from bondx_lib.schema import MODELS
+
+from . import figure_frames as frames
 
 FIGURES: dict[str, tuple[Any, ...]] = {
     "audit_skill": (frames.audit(),),
@@ -89,6 +90,18 @@ def test_any_number_of_epochs_can_be_drawn(epochs: int) -> None:
         assert len(plots.png(figure)) > 1000
 
 
+def test_an_unknown_skill_is_said_and_not_drawn() -> None:
+    """A skill that could not be measured appears in words, in the figure and in its text."""
+    audit = frames.audit()
+    audit.loc[1, ["skill", "skill_low", "skill_high"]] = float("nan")
+    assert plots.png(plots.audit_skill(audit)) != plots.png(plots.audit_skill(frames.audit()))
+    assert "Downgrade not known" in plots.describe_audit_skill(audit)
+    skills = frames.skills()
+    skills.loc[skills["model"] == "spread", ["skill", "skill_low", "skill_high"]] = float("nan")
+    assert len(plots.png(plots.skill_by_epoch(skills))) > 1000
+    assert "Spread not known" in plots.describe_skill_by_epoch(skills)
+
+
 def test_gates_text_names_what_failed() -> None:
     """A failed gate is named with the number of epochs it failed in."""
     assert "esg missing in 1" in plots.describe_gates_by_epoch(frames.findings())
@@ -124,7 +137,7 @@ def test_colours_stand_out_from_paper(colour: str) -> None:
 
 
 def _changed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame with other numbers, and with other ratings and verdicts where it has them."""
+    """Return the frame with other numbers, ratings and verdicts."""
     changed = frame.copy()
     for name in changed.select_dtypes("float").columns:
         changed[name] = changed[name] * 0.5

@@ -9,13 +9,14 @@ from typing import Any
 import nbformat
 import pytest
 
-import report_factory
-from bondx_lib import artefacts, report, runlog
+from bondx_lib import artefacts, engine, plots, report, runlog
 from bondx_lib.errors import BadInput, RunLogDamaged
 from bondx_lib.report import tables
 from bondx_lib.report.blocks import Note, Picture, Table, interval, number, percent, picture
-from bondx_lib.report.html import NOTEBOOK
 from bondx_lib.schema import MODELS
+
+from . import report_factory
+from .figure_frames import audit
 
 SCRIPT = "<script>alert('x')</script>"
 
@@ -135,6 +136,26 @@ def test_a_model_without_skill_is_a_finding(
     assert "not shown to be more than nothing" in found[1]["message"]
 
 
+def test_no_skill_where_the_true_law_loses_to_no_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With floor below ceiling the ratio is meaningless: no skill is reported, and a finding is."""
+    real = report_factory.scores
+
+    def unlucky(model: str, epoch: int = 50) -> dict[str, Any]:
+        odd = {"floor": 0.21, "ceiling": 0.25, "loss": 0.27, "skill": 1.5}
+        return real(model, epoch) | (odd if model == "downgrade" else {})
+
+    monkeypatch.setattr(report_factory, "scores", unlucky)
+    folder = report_factory.write(tmp_path / "run")
+    made = report.summarise(folder)
+    assert made["scores"][1]["skill"] is None
+    assert "too small" in made["scores"][1]["sentence"]
+    assert [row["subject"] for row in made["findings"]] == ["downgrade"]
+    shown = report.record.audit_skills(report.read(folder))
+    assert shown["skill"].isna().tolist() == [False, True, False, False]
+
+
 @pytest.mark.parametrize(
     ("sizes", "small"),
     [
@@ -160,7 +181,24 @@ def test_a_run_without_audit_still_reports(tmp_path: Path) -> None:
     assert made["scores"] == []
     assert "none in this run" in str(tables.audit_scores(made))
     assert report.record.audit_skills(report.read(folder)).empty
-    assert report.record.final_panel(report.read(folder)).empty
+
+
+def test_a_run_without_an_epoch_still_reports(tmp_path: Path) -> None:
+    """Blocked in the first epoch: no frame has rows, and the summary says why it ended."""
+    folder = report_factory.write(
+        tmp_path / "run", epochs=0, status="blocked", reason="coverage failed", opened=False
+    )
+    made, run = report.summarise(folder), report.read(folder)
+    assert (made["status"], made["reason"]) == ("blocked", "Coverage failed")
+    for frame in (
+        report.record.final_panel,
+        report.record.skills,
+        report.record.mean_skill,
+        report.record.quality,
+        report.record.training_seconds,
+        report.record.findings,
+    ):
+        assert frame(run).empty  # fmt: skip
 
 
 def test_no_log_is_bad_input(tmp_path: Path) -> None:
@@ -191,7 +229,7 @@ def test_all_tables_can_be_made(summary: dict[str, Any]) -> None:
         tables.stopping_rules(summary), tables.audit_scores(summary),
         tables.companion_scores(summary), tables.gates(summary), tables.worst_segments(summary),
         tables.market_numbers(summary), tables.rejections(summary), tables.promotions(summary),
-        tables.digests(summary), tables.versions(summary), tables.parameters(summary),
+        tables.digests(summary), tables.versions(summary, {}), tables.parameters(summary),
         *(tables.benchmark_scores(summary, model) for model in MODELS),
     ]  # fmt: skip
     for table in made:
@@ -217,8 +255,8 @@ def test_numeric_columns_are_told_apart() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "–"), (0.0, "0"), (0.1 + 0.2, "0.300"), (-0.04567, "-0.0457"), (123456.0, "123,000"),
-     (9.999, "10.0"), (1e-7, "1.00e-07")],
+    [(None, "–"), (0.0, "0"), (0.1 + 0.2, "0.300"), (-0.04567, "−0.0457"), (123456.0, "123,000"),
+     (9.999, "10.0"), (1e-7, "1.00e−07")],
 )  # fmt: skip
 def test_numbers_have_three_digits(value: float | None, text: str) -> None:
     """Three significant digits, a dash where there is no number."""
@@ -234,9 +272,6 @@ def test_percent_and_interval_admit_gaps() -> None:
 
 def test_a_picture_without_rows_is_a_sentence() -> None:
     """Nothing to draw: the reader is told, and no empty figure is shown."""
-    from bondx_lib import plots
-    from figure_frames import audit
-
     shown = picture(plots.audit_skill, plots.describe_audit_skill, "Skill.", audit().iloc[:0])
     assert isinstance(shown, Note)
     drawn = picture(plots.audit_skill, plots.describe_audit_skill, "Skill.", audit())
@@ -279,7 +314,7 @@ def test_other_output_types_are_left_out() -> None:
 
 def test_notebook_is_a_reading() -> None:
     """Short cells, no definitions, no outputs, prose before code, a parameters cell."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = nbformat.read(engine.notebook_path("report"), as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert notebook.cells[0].cell_type == "markdown"
     assert code[0].metadata.tags == ["parameters"]
