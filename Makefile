@@ -1,27 +1,32 @@
 # `make run` and `make test` do all set-up themselves; the second time they start at once.
 
-PYTHON ?= python3
 PARAMETERS ?= parameters/default.yaml
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+    $$each -c '$(SUPPORTED)' 2>/dev/null && echo $$each && break; done)
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+UV := $(shell command -v uv 2>/dev/null)
 VENV := .venv
 BIN := $(VENV)/bin
-UV := $(shell command -v uv 2>/dev/null)
-SETS := run test dev
 
-.PHONY: run test check lock clean lab help
+# A set is installed anew when its lock or the project's metadata change. Sets grow: run, test, dev.
+installed = $(VENV)/.installed-$(1)-$(shell cat locks/$(1).txt pyproject.toml | cksum | cut -d' ' -f1)
+RUN := $(call installed,run)
+TEST := $(call installed,test)
+DEV := $(call installed,dev)
 
-run: $(VENV)/.run
+.PHONY: run test check lab lock clean help
+.DELETE_ON_ERROR:
+
+run: $(RUN)
 	$(BIN)/bondx run -f $(PARAMETERS)
 
-test: $(VENV)/.test
+test: $(TEST)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine -q
-	$(BIN)/coverage report --fail-under=90
+	$(BIN)/coverage report
 
-lab: $(VENV)/.run
-	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 notebooks/controller.ipynb
-
-check: $(VENV)/.dev
+check: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -29,34 +34,37 @@ check: $(VENV)/.dev
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 	$(BIN)/pre-commit validate-config
 
-lock: $(VENV)/.dev
-	for set in $(SETS); do PATH="$(CURDIR)/$(BIN):$$PATH" locks/make-lock $$set || exit 1; done
+lab: $(RUN)
+	$(BIN)/jupyter lab notebooks/controller.ipynb
+
+lock: $(DEV)
+	locks/resolve "$(BIN)/uv" $(UPGRADE)
 
 clean:
-	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 help:
-	@echo "make run    set up, then run $(PARAMETERS) to a verdict (PARAMETERS=... for others)"
-	@echo "make test   set up, then run all tests with coverage"
+	@echo "make run    set up, then run $(PARAMETERS) to a verdict (PARAMETERS=... for another file)"
+	@echo "make test   set up, then run all tests and measure their coverage"
 	@echo "make lab    set up, then open the controller notebook in JupyterLab"
-	@echo "make check  set up, then run all linters"
-	@echo "make lock   resolve the dependencies anew"
+	@echo "make check  set up, then check style, types, imports and notebooks"
+	@echo "make lock   resolve the dependencies (UPGRADE=--upgrade for the newest)"
+	@echo "make clean  remove the environment and all caches, but no run"
 
-# A stamp holds until its lock or the project's metadata change. Sets grow: run < test < dev.
-$(VENV)/.run: locks/run.txt pyproject.toml | $(BIN)/python
-	locks/install "$(BIN)/python" locks/run.txt "$(UV)"
-	@touch $@
+$(RUN): | $(BIN)/python
+	locks/install run $(BIN)/python $(UV)
+	@rm -f $(VENV)/.installed-*; touch $(RUN)
 
-$(VENV)/.test: locks/test.txt pyproject.toml | $(BIN)/python
-	locks/install "$(BIN)/python" locks/test.txt "$(UV)"
-	@touch $@ $(VENV)/.run
+$(TEST): | $(BIN)/python
+	locks/install test $(BIN)/python $(UV)
+	@rm -f $(VENV)/.installed-*; touch $(TEST) $(RUN)
 
-$(VENV)/.dev: locks/dev.txt pyproject.toml | $(BIN)/python
-	locks/install "$(BIN)/python" locks/dev.txt "$(UV)"
-	@touch $@ $(VENV)/.test $(VENV)/.run
+$(DEV): | $(BIN)/python
+	locks/install dev $(BIN)/python $(UV)
+	@rm -f $(VENV)/.installed-*; touch $(DEV) $(TEST) $(RUN)
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-	  { echo "error: $$($(PYTHON) --version 2>&1) will not do; Python 3.11, 3.12 or 3.13 is needed:" \
-	    "make PYTHON=python3.12 ..." >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
+	@$(or $(PYTHON),false) -c '$(SUPPORTED)' || { \
+	  echo "error: BondX needs Python 3.11, 3.12 or 3.13, and found $$($(or $(PYTHON),python3) --version 2>&1);" \
+	    "name one with: make PYTHON=/path/to/python3.12 ..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
