@@ -1,0 +1,122 @@
+"""Views as HTML for the notebook: real tables, text beside every colour, no script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape as escape
+from typing import Final
+
+from bondx_lib.dashboard.views import MODEL_WORDS, View, duration, left_text
+
+STYLE: Final = """
+<style>
+.bondx { font-family: var(--jp-ui-font-family, system-ui, sans-serif); line-height: 1.45;
+  color: var(--jp-ui-font-color1, #1a1a1a); max-width: 62rem; }
+.bondx h3 { margin: 1.1em 0 .3em; font-size: 1.05em; }
+.bondx table { border-collapse: collapse; width: 100%; font-size: .92em; }
+.bondx caption { text-align: left; font-weight: 600; padding: .6em 0 .3em; }
+.bondx th, .bondx td { text-align: left; padding: .28em .9em .28em 0;
+  border-bottom: 1px solid var(--jp-border-color2, #d0d0d0); vertical-align: top; }
+.bondx td.n, .bondx th.n { text-align: right; font-variant-numeric: tabular-nums; }
+.bondx .state { font-size: 1.25em; font-weight: 600; }
+.bondx .quiet { color: var(--jp-ui-font-color2, #555); }
+.bondx .track { background: var(--jp-layout-color3, #ddd); height: .6em; border-radius: .3em;
+  min-width: 7em; position: relative; }
+.bondx .fill { background: var(--jp-brand-color1, #0a6ebd); height: 100%; border-radius: .3em; }
+.bondx .bad { font-weight: 700; }
+.bondx .bad::before { content: "\\2716\\00a0"; }
+.bondx .good::before { content: "\\2714\\00a0"; }
+</style>
+"""
+
+
+def page(one: View) -> str:
+    """Return the whole view as HTML."""
+    parts = [head(one), models(one), gates(one), rules(one), decisions(one)]
+    return f'{STYLE}<div class="bondx">{"".join(parts)}</div>'
+
+
+def head(one: View) -> str:
+    """Return state, progress and time as HTML that screen readers announce."""
+    quality = "–" if one.quality is None else f"{one.quality:.3f} ({one.band})"
+    reason = f'<div class="quiet">{escape(one.reason)}</div>' if one.reason else ""
+    return (
+        f'<div role="status"><div class="state">{escape(one.state_text)}</div>{reason}'
+        f"<div>epoch {one.epoch} of at most {one.max_epochs}, {escape(one.stage_text)} · "
+        f"elapsed {duration(one.elapsed_seconds)} · left: {left_text(one)} · quality {quality} · "
+        f"last event {duration(one.heartbeat_seconds)} ago</div></div>"
+    )
+
+
+def models(one: View) -> str:
+    """Return the table of champions."""
+    rows = [
+        [
+            escape(MODEL_WORDS[row["model"]]),
+            f'<div class="track" aria-hidden="true"><div class="fill" style="width:'
+            f'{100 * max(min(row["skill"], 1), 0):.0f}%"></div></div>',
+            f"{row['skill']:.3f}",
+            f"{row['low']:.2f} to {row['high']:.2f}",
+            f"{row['champion_since']}",
+            "–" if row["training_seconds"] is None else f"{row['training_seconds']:.1f} s",
+        ]
+        for row in one.models
+    ]
+    heads = ("Model", "From floor (0) to ceiling (1)", "Skill", "95 % interval",
+             "Champion since epoch", "Last training")  # fmt: skip
+    return table("Champions on the benchmark market", heads, rows, numbers=(2, 3, 4, 5))
+
+
+def gates(one: View) -> str:
+    """Return the table of gates."""
+    rows = [
+        [
+            escape(row["gate"].replace("_", " ")),
+            "–" if row["observed"] is None else f"{row['observed']:.4g}",
+            f"{row['threshold']:g}",
+            f'<span class="{"good" if row["verdict"] == "pass" else "bad"}">'
+            f"{escape(row['verdict'].replace('_', ' '))}</span>",
+            escape(row["message"]),
+        ]
+        for row in one.gates
+    ]
+    heads = ("Gate", "Observed", "Threshold", "Verdict", "In words")
+    return table("Gates on the latest data", heads, rows, numbers=(1, 2))
+
+
+def rules(one: View) -> str:
+    """Return the table of stopping rules."""
+    rows = [
+        [escape(rule["name"]), "holds" if rule["holds"] else "not yet", escape(rule["sentence"])]
+        for rule in one.rules
+    ]
+    return table("Stopping rules", ("Rule", "State", "In words"), rows)
+
+
+def decisions(one: View) -> str:
+    """Return the latest decisions as a list."""
+    if not one.decisions:
+        return ""
+    items = "".join(f"<li>{escape(text)}</li>" for text in reversed(one.decisions))
+    return f"<h3>Latest decisions</h3><ul>{items}</ul>"
+
+
+def table(
+    caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()
+) -> str:
+    """Return a table with caption and header scopes; nothing if it has no rows."""
+    if not rows:
+        return ""
+    kinds = [' class="n"' if place in numbers else "" for place in range(len(heads))]
+    head = "".join(
+        f'<th scope="col"{kind}>{escape(text)}</th>'
+        for text, kind in zip(heads, kinds, strict=True)
+    )
+    body = "".join(
+        "<tr>" + "".join(f"<td{k}>{c}</td>" for c, k in zip(row, kinds, strict=True)) + "</tr>"
+        for row in rows
+    )
+    return (
+        f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table>"
+    )

@@ -1,0 +1,266 @@
+"""What there is to see of a run, as plain data: the only place that reads a log for display.
+
+Terminal, widgets, status and lists all show these views, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from bondx_lib import runlog
+from bondx_lib.gates import band
+from bondx_lib.schema import MODELS
+
+STATE_WORDS: Final = {
+    "empty": "not started yet",
+    "running": "running",
+    "paused": "paused",
+    "lost": "lost: its process is gone; it can be resumed",
+    "interrupted": "interrupted; it can be resumed",
+    "converged": "converged",
+    "plateaued": "stopped on a plateau",
+    "epoch_limit": "stopped at the epoch limit",
+    "stopped": "stopped on request",
+    "blocked": "blocked by a gate",
+    "failed": "failed",
+}
+STAGE_WORDS: Final = {
+    "": "starting", "generate": "drawing data", "gate": "checking data", "train": "training",
+    "evaluate": "scoring", "promote": "comparing", "commit": "committing",
+}  # fmt: skip
+MODEL_WORDS: Final = {
+    "spread": "Spread", "downgrade": "Downgrade", "liquidity_shock": "Liquidity shock",
+    "anomaly": "Anomaly",
+}  # fmt: skip
+RECENT_SECONDS: Final = 5
+
+
+@dataclass(frozen=True)
+class View:
+    """A run at one moment, ready to be shown.
+
+    Attributes
+    ----------
+    run, state, state_text, reason
+        Folder name, status, the status in words, and why.
+    epoch, max_epochs, committed, stage_text, fraction
+        Progress; ``fraction`` of the epoch limit, 1 when ended.
+    elapsed_seconds, left_low_seconds, left_high_seconds, heartbeat_seconds
+        Time since the start; between which bounds the rest lies; age of the last event.
+    quality, band, mean_skill
+        Of the last committed epoch.
+    gates, models, rules, decisions
+        Rows of the tables.
+    quality_history, skill_history
+        One number per committed epoch, the latter by model.
+    """
+
+    run: str
+    state: str
+    state_text: str
+    reason: str
+    epoch: int
+    max_epochs: int
+    committed: int
+    stage_text: str
+    fraction: float
+    elapsed_seconds: float
+    left_low_seconds: float | None
+    left_high_seconds: float | None
+    heartbeat_seconds: float
+    quality: float | None
+    band: str | None
+    mean_skill: float | None
+    gates: tuple[dict[str, Any], ...]
+    models: tuple[dict[str, Any], ...]
+    rules: tuple[dict[str, Any], ...]
+    decisions: tuple[str, ...]
+    quality_history: tuple[float, ...]
+    skill_history: Mapping[str, tuple[float, ...]]
+
+    @property
+    def ended(self) -> bool:
+        """Say whether nothing more will come by itself."""
+        return self.state in (*runlog.ENDED, "interrupted", "lost")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+class Watcher:
+    """Follows one run, reading only what is new in its log.
+
+    Parameters
+    ----------
+    run_dir
+        The run folder; its log need not exist yet.
+    """
+
+    def __init__(self, run_dir: str | Path) -> None:
+        self.run_dir = Path(run_dir)
+        self._follower = runlog.Follower(self.run_dir / runlog.LOG_NAME)
+        self._state = runlog.RunState()
+        self._events: list[runlog.Event] = []
+
+    def look(self) -> View:
+        """Return the view of this moment.
+
+        Raises
+        ------
+        RunLogDamaged
+            When the log cannot be trusted.
+        """
+        fresh = self._follower.new()
+        self._state = runlog.replay(fresh, self._state)
+        self._events.extend(fresh)
+        return view(self.run_dir, self._state, self._events)
+
+    @property
+    def state(self) -> runlog.RunState:
+        """Return the state as of the last look."""
+        return self._state
+
+
+def view(run_dir: Path, state: runlog.RunState, events: Sequence[runlog.Event]) -> View:
+    """Return the view of a run from its state and events."""
+    status = runlog.live_status(state, run_dir)
+    now = datetime.now(UTC)
+    ended = status in (*runlog.ENDED, "interrupted")
+    until = _time(state.ended, now) if ended else now
+    low, high = (None, None) if ended or status == "lost" else time_left(state, now)
+    last = state.committed[-1] if state.committed else None
+    return View(
+        run=run_dir.name,
+        state=status,
+        state_text=STATE_WORDS[status],
+        reason=state.reason,
+        epoch=state.epoch,
+        max_epochs=state.max_epochs,
+        committed=len(state.committed),
+        stage_text="done" if ended else STAGE_WORDS[state.stage],
+        fraction=1.0 if ended else len(state.committed) / max(state.max_epochs, 1),
+        elapsed_seconds=(until - _time(state.began, now)).total_seconds(),
+        left_low_seconds=low,
+        left_high_seconds=high,
+        heartbeat_seconds=(now - _time(state.ended, now)).total_seconds(),
+        quality=last.quality if last else None,
+        band=band(last.quality) if last and last.quality is not None else None,
+        mean_skill=float(np.mean(list(last.skills.values()))) if last and last.skills else None,
+        gates=gate_rows(state),
+        models=model_rows(state),
+        rules=tuple(dict(rule) for rule in (state.verdict or {}).get("rules", ())),
+        decisions=tuple(filter(None, map(sentence, events)))[-8:],
+        quality_history=tuple(v.quality or 0.0 for v in state.committed),
+        skill_history={
+            name: tuple(v.skills[name] for v in state.committed if name in v.skills)
+            for name in MODELS
+        },
+    )
+
+
+def time_left(state: runlog.RunState, now: datetime) -> tuple[float | None, float | None]:
+    """Return bounds of the time left: the patience left, and all epochs to the limit.
+
+    A run stops when nothing improves any more, which nobody knows beforehand, so a single number
+    would be a guess.
+    """
+    done = state.committed
+    if not done:
+        return None, None
+    recent = done[-RECENT_SECONDS:]
+    each = float(
+        np.mean([(_time(v.ended, now) - _time(v.began, now)).total_seconds() for v in recent])
+    )
+    patience = int((state.verdict or {}).get("patience_left", 0))
+    most = max(state.max_epochs - len(done), 0)
+    return each * min(patience, most), each * most
+
+
+def gate_rows(state: runlog.RunState) -> tuple[dict[str, Any], ...]:
+    """Return the gates of the last data that were checked."""
+    checked = [one for one in state.epochs if one.findings]
+    if not checked:
+        return ()
+    keep = ("gate", "observed", "threshold", "verdict", "message")
+    return tuple({key: finding[key] for key in keep} for finding in checked[-1].findings)
+
+
+def model_rows(state: runlog.RunState) -> tuple[dict[str, Any], ...]:
+    """Return for each model the champion's skill, where it came from, and its training time."""
+    rows = []
+    for name in MODELS:
+        promoted = [v for v in state.committed if v.promotions.get(name, {}).get("promoted")]
+        if not promoted:
+            continue
+        scores = promoted[-1].scores[name]["challenger"]
+        rows.append(
+            {
+                "model": name,
+                "skill": scores["skill"],
+                "low": scores["skill_low"],
+                "high": scores["skill_high"],
+                "champion_since": promoted[-1].number,
+                "promotions": len(promoted),
+                "training_seconds": state.committed[-1].seconds.get(name),
+            }
+        )
+    return tuple(rows)
+
+
+def sentence(event: runlog.Event) -> str | None:
+    """Say in a sentence what an event decided, or None if it decided nothing."""
+    if event.kind == "champion_promoted":
+        name = MODEL_WORDS[event["model"]]
+        return f"epoch {event['epoch']}: {name} challenger promoted, {event['reason']}"
+    if event.kind == "dataset_rejected":
+        failing = ", ".join(f["gate"] for f in event["findings"] if f["verdict"] != "pass")
+        return f"epoch {event['epoch']}: draw {event['draw']} refused by {failing}; drawn again"
+    if event.kind == "epoch_failed":
+        again = "trying again" if event["retry"] else "giving up"
+        return f"epoch {event['epoch']}: {event['error']}: {event['message']}; {again}"
+    if event.kind == "epoch_blocked":
+        return f"epoch {event['epoch']}: every draw was refused by a blocking gate"
+    if event.kind == "audit_opened":
+        return "the audit market was opened, once"
+    if event.kind in ("run_interrupted", "run_resumed", "paused", "continued"):
+        return event.kind.replace("_", " ").replace("run ", "the run was ")
+    if event.kind == "run_finished":
+        return f"the run ended: {STATE_WORDS[event['status']]}"
+    return None
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration in words.
+
+    >>> duration(42), duration(125), duration(8000), duration(None)
+    ('42 s', '2 min 05 s', '2 h 13 min', 'unknown')
+    """
+    if seconds is None:
+        return "unknown"
+    whole = int(timedelta(seconds=max(seconds, 0)).total_seconds())
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def left_text(one: View) -> str:
+    """Say how long the run may still take."""
+    if one.ended:
+        return "none"
+    if one.left_low_seconds is None or one.left_high_seconds is None:
+        return "unknown until the first epoch is done"
+    low, high = duration(one.left_low_seconds), duration(one.left_high_seconds)
+    return f"{low} if nothing improves, {high} at most"
+
+
+def _time(text: str, otherwise: datetime) -> datetime:
+    return datetime.fromisoformat(text) if text else otherwise
