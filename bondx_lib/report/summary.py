@@ -145,7 +145,7 @@ def _sentence(model: str, scores: Mapping[str, Any]) -> str:
             "it, even the true law does no better than no model."
         )
     share = f"{100 * known:.0f} % of what there is to know about {TARGETS[model]}"
-    span = f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
+    span = f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %)".replace("-", "−")
     if low <= 0:
         return f"{title}: {share} {span}, which is not shown to be more than nothing."
     return f"{title}: {share} {span}."
