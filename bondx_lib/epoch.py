@@ -21,6 +21,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from bondx_lib import artefacts, convergence, features, gates, market, models, runlog
 from bondx_lib import parameters as parameter_files
@@ -30,6 +31,8 @@ from bondx_lib.models.base import Comparison, Floats, Model, Scores
 from bondx_lib.parameters import Parameters
 from bondx_lib.schema import MODELS, SCHEMA_VERSION
 
+RUNNER_VARIABLE: Final = "BONDX_RUNNER_PID"
+"""Tells a kernel whose work it does, so that an orphan never takes a run for its own."""
 PARAMETERS_NAME: Final = "parameters.yaml"
 PREDICTIONS_NAME: Final = "benchmark.npy"
 TRAINING_COLUMNS: Final = [
@@ -107,6 +110,17 @@ def open_run(run_dir: Path, parameters: Parameters) -> runlog.Journal:
     return journal
 
 
+def take_up(run_dir: Path) -> bool:
+    """Clear away what a killed process left half-written; say whether the run has begun."""
+    for partial in run_dir.rglob(f"{artefacts.TEMPORARY}*"):
+        partial.unlink(missing_ok=True)
+    log = run_dir / runlog.LOG_NAME
+    if not log.is_file():
+        return False
+    runlog.repair_tail(log)
+    return log.stat().st_size > 0
+
+
 def run_parameters(run_dir: Path, state: runlog.RunState) -> Parameters:
     """Return the parameters a run was started with.
 
@@ -134,8 +148,15 @@ def draw_market(run_dir: Path, name: str, parameters: Parameters, journal: runlo
     artefacts.write_parquet(folder / "panel.parquet", drawn.panel)
     artefacts.write_parquet(folder / "truth.parquet", drawn.truth)
     artefacts.write_parquet(folder / "features.parquet", features.build(drawn.panel))
-    digest = artefacts.frame_digest(drawn.panel)
-    journal.append("market_drawn", market=name, rows=len(drawn.panel), digest=digest)
+    journal.append(
+        "market_drawn", market=name, rows=len(drawn.panel), digest=market_digest(run_dir, name)
+    )
+
+
+def market_digest(run_dir: Path, name: str) -> str:
+    """Return one SHA-256 over the names and digests of an evaluation market's files."""
+    files = artefacts.tree_digests(run_dir / "markets" / name, run_dir)
+    return hashlib.sha256(artefacts.canonical_json(files).encode()).hexdigest()
 
 
 def read_market(run_dir: Path, name: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -174,10 +195,11 @@ def open_session(
     BadInput
         When the epoch is not the next one.
     """
+    threadpool_limits(1)
     run_dir = Path(run_dir)
     lock = _delegated_or_own_lock(run_dir)
     log = run_dir / runlog.LOG_NAME
-    if not log.exists():
+    if lock is not None and not take_up(run_dir):
         open_run(run_dir, parameter_files.load(parameters_file or None))
     journal = runlog.Journal(log)
     state = runlog.replay(runlog.read(log))
@@ -293,7 +315,7 @@ def commit(
 ) -> dict[str, Any]:
     """Write the epoch's result, commit it to the log, and assess the run; return the result."""
     _stage(session, "commit")
-    skills = {name: float(decision.champion["skill"]) for name, decision in decisions.items()}
+    skills = {name: float(decision.champion["skill"] or 0) for name, decision in decisions.items()}
     result = _result(session, accepted, challengers, decisions, skills)
     artefacts.write_json(session.folder / "result.json", result)
     digests = artefacts.tree_digests(session.folder, session.run_dir)

@@ -79,9 +79,9 @@ def verify(run_dir: Path) -> list[str]:
 
 def _against_sums(run_dir: Path, path: Path) -> list[str]:
     stated: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        digest, separator, name = line.partition("  ")
-        if not separator or len(digest) != 64:
+    for number, line in enumerate(_lines(path), start=1):
+        digest, separator, name = line.removesuffix("\n").partition("  ")
+        if not separator or len(digest) != 64 or not line.endswith("\n"):
             return [f"{SUMS_NAME}, line {number}: is no line of a checksum file"]
         stated[name] = digest
     present = set(_files(run_dir))
@@ -93,6 +93,12 @@ def _against_sums(run_dir: Path, path: Path) -> list[str]:
         if artefacts.sha256_file(run_dir / name) != stated[name]
     ]
     return problems
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines, split at line feeds alone as the standard tool does."""
+    with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+        return list(file)
 
 
 def _against_log(run_dir: Path) -> list[str]:

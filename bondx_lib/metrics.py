@@ -5,7 +5,8 @@ With floor, loss and ceiling as mean losses,
 
 .. math:: skill = \frac{floor - loss}{floor - ceiling}
 
-is 0 for no model at all and 1 for the true law.
+is 0 for no model at all and 1 for the true law. On a draw so small that the true law happens to do
+no better than a constant, there is no skill to speak of, and it is NaN.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ EDGE: Final = 1e-6
 
 
 def skill(loss: ArrayLike, floor: ArrayLike, ceiling: ArrayLike) -> Floats:
-    """Return the skill; NaN where floor and ceiling coincide.
+    """Return the skill; NaN where the ceiling is no better than the floor.
 
     >>> float(skill(0.2, 0.3, 0.1))
     0.5
     """
     gap = np.asarray(floor, float) - np.asarray(ceiling, float)
     gained = np.asarray(floor, float) - np.asarray(loss, float)
-    return np.asarray(np.divide(gained, gap, out=np.full(np.shape(gap), np.nan), where=gap != 0))
+    return np.asarray(np.divide(gained, gap, out=np.full(np.shape(gap), np.nan), where=gap > 0))
 
 
 def log_loss_rows(label: ArrayLike, probability: ArrayLike) -> Floats:
@@ -80,8 +81,11 @@ def cluster_means(losses: Floats, codes: NDArray[np.int64], counts: Floats) -> F
 
 
 def interval(values: Floats) -> tuple[float, float]:
-    """Return the 95 % percentile interval of bootstrap values."""
-    low, high = np.nanpercentile(values, LEVELS)
+    """Return the 95 % percentile interval of the bootstrap values that are finite."""
+    known = np.asarray(values, float)[np.isfinite(values)]
+    if len(known) == 0:
+        return float("nan"), float("nan")
+    low, high = np.percentile(known, LEVELS)
     return float(low), float(high)
 
 

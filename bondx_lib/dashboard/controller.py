@@ -107,7 +107,7 @@ class Controller:
         """
         values: dict[str, Any] = {**self.chosen(), "output.base_directory": str(self.base)}
         parameter_files.load(self._file.value, values)
-        before = {row["run"] for row in runs.list_runs(self.base)}
+        before = {str(row["run"]) for row in runs.list_runs(self.base)}
         command = [sys.executable, "-m", "bondx_lib", "run", "--quiet"]
         if self._file.value:
             command += ["--file", str(self._file.value)]
@@ -249,7 +249,7 @@ class Controller:
     def _await_folder(self, process: subprocess.Popen[bytes], before: set[str]) -> Path:
         """Return the folder of the run that was just started."""
         for _ in range(300):
-            fresh = {row["run"] for row in runs.list_runs(self.base)} - before
+            fresh = {str(row["run"]) for row in runs.list_runs(self.base)} - before
             if fresh:
                 return self.base / sorted(fresh)[-1]
             if process.poll() is not None:

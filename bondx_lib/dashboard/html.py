@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape as escape
 from typing import Final
 
-from bondx_lib.dashboard.views import MODEL_WORDS, View, duration, left_text
+from bondx_lib.dashboard.views import MODEL_WORDS, View, duration, left_text, number
 
 STYLE: Final = """
 <style>
@@ -54,9 +54,9 @@ def models(one: View) -> str:
         [
             escape(MODEL_WORDS[row["model"]]),
             f'<div class="track" aria-hidden="true"><div class="fill" style="width:'
-            f'{100 * max(min(row["skill"], 1), 0):.0f}%"></div></div>',
-            f"{row['skill']:.3f}",
-            f"{row['low']:.2f} to {row['high']:.2f}",
+            f'{100 * max(min(row["skill"] or 0, 1), 0):.0f}%"></div></div>',
+            number(row["skill"], 3),
+            f"{number(row['low'])} to {number(row['high'])}",
             f"{row['champion_since']}",
             "–" if row["training_seconds"] is None else f"{row['training_seconds']:.1f} s",
         ]

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bondx_lib import runlog
 from bondx_lib.artefacts import plain
-from bondx_lib.dashboard.views import STATE_WORDS, Watcher, duration, left_text
+from bondx_lib.dashboard.views import STATE_WORDS, Watcher, duration, left_text, number
 from bondx_lib.errors import BadInput, nearest
 
 TAIL_BYTES: Final = 65_536
@@ -74,14 +74,14 @@ def status(run_dir: str | Path) -> dict[str, Any]:
 
 def status_text(row: dict[str, Any]) -> str:
     """Return a few lines that say how a run stands."""
-    skills = ", ".join(f"{m['model']} {m['skill']:.2f}" for m in row["models"]) or "none yet"
+    skills = ", ".join(f"{m['model']} {number(m['skill'])}" for m in row["models"]) or "none yet"
     lines = [
         f"run       {row['run_dir']}",
         f"state     {row['state_text']}" + (f" ({row['reason']})" if row["reason"] else ""),
         f"epoch     {row['epoch']} of at most {row['max_epochs']}, {row['stage_text']}",
         f"elapsed   {duration(row['elapsed_seconds'])}",
         f"left      {row['time_left']}",
-        f"quality   {_number(row['quality'])} {row['band'] or ''}".rstrip(),
+        f"quality   {number(row['quality'], 3)} {row['band'] or ''}".rstrip(),
         f"skill     {skills}",
     ]
     return "\n".join(lines)
@@ -137,7 +137,3 @@ def _state(path: Path, last: list[dict[str, Any]]) -> str:
     if runlog.RunLock.holder(path) is None:
         return "lost"
     return "paused" if newest["event"] == "paused" else "running"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

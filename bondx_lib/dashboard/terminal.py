@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bondx_lib.artefacts import canonical_json
-from bondx_lib.dashboard.views import MODEL_WORDS, View, Watcher, duration, left_text
+from bondx_lib.dashboard.views import MODEL_WORDS, View, Watcher, duration, left_text, number
 
 REFRESH_SECONDS: Final = 0.5
 WIDE: Final = 110
@@ -61,15 +61,15 @@ def render(one: View, width: int) -> RenderableType:
     if width < WIDE:
         return Group(head, _models(one), _gates(one), _decisions(one, 3))
     tables = Table.grid(expand=True, padding=(0, 2))
-    tables.add_column(ratio=1)
-    tables.add_column(ratio=1)
+    tables.add_column(ratio=3)
+    tables.add_column(ratio=2)
     tables.add_row(Group(_models(one), _rules(one)), _gates(one))
     return Group(head, tables, _decisions(one, 8))
 
 
 def line(one: View) -> str:
     """Return a view as one plain line."""
-    skills = " ".join(f"{row['model']} {row['skill']:.2f}" for row in one.models)
+    skills = " ".join(f"{row['model']} {number(row['skill'])}" for row in one.models)
     quality = "–" if one.quality is None else f"{one.quality:.3f}"
     return (
         f"epoch {one.epoch}/{one.max_epochs} {one.stage_text} | quality {quality} | {skills} "
@@ -109,8 +109,8 @@ def _models(one: View) -> Table:
     for row in one.models:
         table.add_row(
             MODEL_WORDS[row["model"]],
-            f"{_bar(row['skill'])} {row['skill']:.3f}",
-            f"{row['low']:.2f} to {row['high']:.2f}",
+            f"{_bar(row['skill'])} {number(row['skill'], 3)}",
+            f"{number(row['low'])} to {number(row['high'])}",
             f"epoch {row['champion_since']}",
             sparkline(one.skill_history[row["model"]], 0.0, 1.0, 12),
         )
@@ -142,8 +142,8 @@ def _decisions(one: View, most: int) -> Text:
     return Text("\n".join(one.decisions[-most:]), style="dim")
 
 
-def _bar(skill: float) -> str:
-    full = round(max(min(skill, 1.0), 0.0) * 10)
+def _bar(skill: float | None) -> str:
+    full = round(max(min(skill or 0.0, 1.0), 0.0) * 10)
     return "█" * full + "░" * (10 - full)
 
 

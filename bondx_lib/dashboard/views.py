@@ -252,6 +252,15 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a number with so many digits, or a dash where there is none.
+
+    >>> number(0.123), number(None)
+    ('0.12', '–')
+    """
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
 def left_text(one: View) -> str:
     """Say how long the run may still take."""
     if one.ended:

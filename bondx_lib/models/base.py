@@ -106,7 +106,7 @@ class Scores:
     floor, ceiling
         Mean loss of the best constant (no model at all), and of the true law given the full state.
     skill, skill_low, skill_high
-        (floor − loss) / (floor − ceiling) with its interval.
+        (floor − loss) / (floor − ceiling) with its interval; NaN where the draw is too small.
     rows, events
         Rows judged, and how many of them are events (0 for the spread).
     mse, r2, accuracy, base_rate, auc, log_loss, brier, average_precision

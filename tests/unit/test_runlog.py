@@ -1,0 +1,226 @@
+"""The run log: chained, tolerant of one torn line only, writable by one process at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bondx_lib import runlog
+from bondx_lib.errors import BadInput, RunBusy, RunLogDamaged
+
+START = {
+    "log_version": 1, "name": "t", "version": "0", "schema_version": 1, "parameters_digest": "p",
+    "gates_digest": "g", "parameters": {"max_epochs": 3}, "pid": 1, "process_start": None,
+}  # fmt: skip
+
+
+@pytest.fixture
+def log(tmp_path):
+    """A log of three events."""
+    path = tmp_path / runlog.LOG_NAME
+    journal = runlog.Journal(path)
+    journal.append("run_started", **START)
+    journal.append("epoch_started", epoch=1, attempt=1, kernel="cold")
+    journal.append("stage_started", epoch=1, stage="train")
+    return path
+
+
+def test_events_come_back_in_order(log):
+    """What was appended is read, with the chain in place."""
+    events = runlog.read(log)
+    assert [event.kind for event in events] == ["run_started", "epoch_started", "stage_started"]
+    assert [event.seq for event in events] == [0, 1, 2]
+    assert events[0].prev == runlog.GENESIS
+    assert events[2].prev == events[1].digest
+    assert events[2]["stage"] == "train"
+
+
+def test_a_journal_goes_on_where_the_log_ends(log):
+    """Reopening continues the chain."""
+    runlog.Journal(log).append("paused", epoch=1)
+    assert runlog.replay(runlog.read(log)).status == "paused"
+
+
+@pytest.mark.parametrize("line", [0, 1, 2])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda lines, n: lines[n].replace(b'"at":"2', b'"at":"3'),
+        lambda lines, n: b"not json\n",
+        lambda lines, n: b"[1, 2]\n",
+        lambda lines, n: b"",
+    ],
+    ids=["edited", "overwritten", "other json", "dropped"],
+)
+def test_any_change_but_to_the_end_is_noticed(log, line, damage):
+    """Editing, overwriting or dropping a line breaks the chain at or after it."""
+    lines = log.read_bytes().splitlines(keepends=True)
+    lines[line] = damage(lines, line)
+    log.write_bytes(b"".join(lines))
+    if line == 2 and damage(lines, 2) == b"":
+        assert len(runlog.read(log)) == 2
+        return
+    if line == 2 and b'"at":"3' in lines[2]:
+        assert runlog.read(log)[2].digest != runlog.GENESIS
+        return
+    with pytest.raises(RunLogDamaged) as caught:
+        runlog.read(log)
+    assert caught.value.line in (line + 1, line + 2)
+
+
+def test_swapped_lines_are_noticed(log):
+    """Order counts."""
+    first, second, third = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(first + third + second)
+    with pytest.raises(RunLogDamaged, match="line 2: does not follow"):
+        runlog.read(log)
+
+
+@given(cut=st.integers(min_value=1, max_value=120))
+def test_a_torn_last_line_is_tolerated_and_can_be_cut(tmp_path_factory, cut):
+    """Reading leaves it out, a journal refuses it, repair cuts it away."""
+    path = tmp_path_factory.mktemp("torn") / runlog.LOG_NAME
+    journal = runlog.Journal(path)
+    journal.append("run_started", **START)
+    journal.append("epoch_started", epoch=1, attempt=1, kernel="cold")
+    content = path.read_bytes()
+    last = len(content.splitlines(keepends=True)[-1])
+    path.write_bytes(content[: -min(cut, last - 1)])
+    assert len(runlog.read(path)) == 1
+    with pytest.raises(RunLogDamaged, match="line 2: is cut off"):
+        runlog.Journal(path)
+    assert runlog.repair_tail(path) > 0
+    assert runlog.repair_tail(path) == 0
+    runlog.Journal(path).append("epoch_started", epoch=1, attempt=2, kernel="cold")
+
+
+def test_a_writer_that_was_left_behind_can_not_write(log):
+    """Once somebody else has written, the older journal is fenced off."""
+    stale, fresh = runlog.Journal(log), runlog.Journal(log)
+    fresh.append("paused", epoch=1)
+    with pytest.raises(RunBusy):
+        stale.append("paused", epoch=1)
+    assert len(runlog.read(log)) == 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "message"),
+    [
+        ("pause", {"epoch": 1}, "no kind of event; nearest: 'paused'"),
+        ("paused", {}, "lacks"),
+        ("paused", {"epoch": 1, "extra": 2}, "does not know"),
+        ("paused", {"epoch": float("nan")}, "no place in JSON"),
+    ],
+)
+def test_only_registered_events_can_be_written(log, kind, fields, message):
+    """Unknown kinds, missing or unknown fields and NaN are refused; nothing is written."""
+    before = log.read_bytes()
+    with pytest.raises(ValueError, match=message):
+        runlog.Journal(log).append(kind, **fields)
+    assert log.read_bytes() == before
+
+
+def test_a_log_of_a_newer_version_or_of_unknown_events_is_refused(tmp_path):
+    """The error says so instead of guessing."""
+    for record, message in (
+        ({"event": "run_started", **START, "log_version": 99}, "log version 99"),
+        ({"event": "sung", "song": 1}, "'sung' is no kind of event"),
+    ):
+        path = tmp_path / "log.jsonl"
+        full = {"seq": 0, "at": "2026-01-01", "prev": runlog.GENESIS, **record}
+        path.write_text(json.dumps(full) + "\n")
+        with pytest.raises(RunLogDamaged, match=message):
+            runlog.read(path)
+
+
+def test_a_missing_log_is_bad_input(tmp_path):
+    """The error names the file."""
+    with pytest.raises(BadInput, match=r"events\.jsonl: cannot be read"):
+        runlog.read(tmp_path / runlog.LOG_NAME)
+
+
+def test_the_follower_reads_each_event_once(log):
+    """New events only, across calls; a half-written line waits for its rest."""
+    follower = runlog.Follower(log)
+    assert len(follower.new()) == 3
+    assert follower.new() == []
+    journal = runlog.Journal(log)
+    journal.append("paused", epoch=1)
+    whole = log.read_bytes()
+    log.write_bytes(whole[:-10])
+    assert follower.new() == []
+    log.write_bytes(whole)
+    assert [event.kind for event in follower.new()] == ["paused"]
+    assert runlog.Follower(log.with_name("none")).new() == []
+
+
+def test_the_lock_names_its_holder_and_dies_with_it(tmp_path):
+    """A second process is refused with the pid of the first; a killed holder holds nothing."""
+    code = (
+        "import sys, time; from pathlib import Path; from bondx_lib import runlog\n"
+        "with runlog.RunLock(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(RunBusy, match=f"process {holder.pid}"), runlog.RunLock(tmp_path):
+            pass
+        assert runlog.RunLock.holder(tmp_path) == holder.pid
+        holder.kill()
+    assert runlog.RunLock.holder(tmp_path) is None
+    with runlog.RunLock(tmp_path):
+        assert runlog.RunLock.holder(tmp_path) == os.getpid()
+
+
+def test_a_process_is_known_by_id_and_start():
+    """Our own start is a constant; a process that is gone has none."""
+    assert runlog.process_start(os.getpid()) == runlog.process_start(os.getpid()) is not None
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    assert runlog.process_start(gone.pid) is None
+
+
+def test_replay_tells_the_story(log, tmp_path):
+    """The state after each event is what the events say; running without a holder is lost."""
+    journal = runlog.Journal(log)
+    journal.append("epoch_started", epoch=1, attempt=2, kernel="warm")
+    finding = {"gate": "coverage", "verdict": "pass"}
+    journal.append("dataset_rejected", epoch=1, draw=0, stream="s", findings=[finding])
+    journal.append(
+        "dataset_accepted", epoch=1, draw=1, stream="s", rows=5, bonds=2, issuers=1, digest="d",
+        findings=[finding], quality=0.9, band="good",
+    )  # fmt: skip
+    journal.append("model_trained", epoch=1, model="spread", seconds=0.5, rows=3, digest="m")
+    journal.append(
+        "model_scored", epoch=1, model="spread", role="challenger", scores={"skill": 0.4}
+    )
+    journal.append(
+        "champion_promoted", epoch=1, model="spread", difference=None, low=None, high=None,
+        reason="first",
+    )  # fmt: skip
+    journal.append("epoch_committed", epoch=1, quality=0.9, skills={"spread": 0.4}, artefacts={})
+    state = runlog.replay(runlog.read(log))
+    (view,) = state.committed
+    assert (view.attempt, view.rejected, view.draw, view.passed) == (2, 1, 1, True)
+    assert view.promotions["spread"]["promoted"]
+    assert view.scores["spread"]["challenger"]["skill"] == 0.4
+    assert state.status == "running"
+    assert not state.finished
+    assert runlog.live_status(state, tmp_path) == "lost"
+    with runlog.RunLock(tmp_path):
+        assert runlog.live_status(state, tmp_path) == "running"
+    journal.append("run_interrupted", signal="SIGINT")
+    journal.append("run_resumed", epoch=1, pid=2, process_start="x")
+    journal.append("epoch_failed", epoch=2, attempt=1, error="E", message="m", retry=False)
+    failed = runlog.replay(runlog.read(log))
+    assert (failed.status, failed.pid) == ("failed", 2)
+    assert "epoch 2: E: m" in failed.reason
