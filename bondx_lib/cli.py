@@ -91,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-f", "--file", metavar="FILE", help="parameters file; the defaults if not given")
+    parser.add_argument(
+        "-f", "--file", metavar="FILE", help="parameters file; the defaults if not given"
+    )
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], dest="values",
         help="override one parameter, for example quality_gates.coverage_min=95; may be repeated",
@@ -172,7 +174,7 @@ def _resume(options: argparse.Namespace) -> int:
 
 
 def _work(options: argparse.Namespace, job: Callable[[Callable[[Path], None]], Any]) -> int:
-    """Run a training job under a progress display, then say how it ended and where the report is."""
+    """Run a training job under a progress display, then say how it ended."""
     from bondx_lib.progress import Display
 
     opened: list[Path] = []
@@ -280,7 +282,8 @@ def _run_folder(options: argparse.Namespace) -> Path:
         if (folder / "events.jsonl").is_file():
             return folder
     raise BadInput(
-        "is not a run folder", source=options.run_dir, admissible="a folder that `bondx list` names",
+        "is not a run folder", source=options.run_dir,
+        admissible="a folder that `bondx list` names",
         nearest=nearest(Path(options.run_dir).name, [path.name for path in runs]),
     )  # fmt: skip
 

@@ -41,8 +41,6 @@ from bondx_lib.artefacts import write_text
 from bondx_lib.errors import BadInput, BondXError
 
 NAME: Final = "bondx"
-RUNNER_VARIABLE: Final = "BONDX_RUNNER_PID"
-"""Tells a kernel whose work it does, so that it never takes a run for its own."""
 START_SECONDS: Final = 90
 MESSAGE_SECONDS: Final = 60
 GRACE_SECONDS: Final = 5.0
@@ -84,6 +82,8 @@ class Kernel:
     ----------
     preload
         A statement the kernel runs while it starts, so that imports cost nothing later.
+    environment
+        Variables beside those of this process.
 
     Raises
     ------
@@ -91,7 +91,9 @@ class Kernel:
         When the process cannot be started.
     """
 
-    def __init__(self, preload: str | None = PRELOAD) -> None:
+    def __init__(
+        self, preload: str | None = PRELOAD, environment: Mapping[str, str] | None = None
+    ) -> None:
         base = tempfile.gettempdir()
         self.folder = Path(
             tempfile.mkdtemp(prefix="bondx-", dir=base if len(base) <= LONGEST_BASE else "/tmp")  # noqa: S108
@@ -105,7 +107,9 @@ class Kernel:
         try:
             with (self.folder / "stderr").open("wb") as errors:
                 run_sync(self.manager.start_kernel)(
-                    env=_environment(self.folder), stdout=subprocess.DEVNULL, stderr=errors
+                    env=_environment(self.folder, environment or {}),
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
                 )
         except Exception as error:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -129,6 +133,11 @@ class Kernel:
             return next((line.strip() for line in reversed(lines) if line.strip()), "")
         return ""
 
+    def stop(self) -> None:
+        """Ask the process to end, without waiting; whoever executes in it gets KernelLost."""
+        if self.alive():
+            self._process().terminate()
+
     def kill(self) -> None:
         """End the process and remove its sockets; safe to call again.
 
@@ -136,7 +145,7 @@ class Kernel:
         ends at once.
         """
         process = self._process()
-        if process is not None and process.poll() is None:
+        if self.alive():
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(FAREWELL_SECONDS)
@@ -149,10 +158,13 @@ class Kernel:
 
 
 class OneShotPool:
-    """Keeps one kernel ready for the next notebook; ``preload`` as in :class:`Kernel`."""
+    """Keeps one kernel ready for the next notebook; parameters as in :class:`Kernel`."""
 
-    def __init__(self, preload: str | None = PRELOAD) -> None:
-        self.preload = preload
+    def __init__(
+        self, environment: Mapping[str, str] | None = None, preload: str | None = PRELOAD
+    ) -> None:
+        self._preload = preload
+        self._environment = environment
         self.ready: Kernel | None = None
 
     def take(self) -> tuple[Kernel, str]:
@@ -162,12 +174,12 @@ class OneShotPool:
             return kernel, "warm"
         if kernel is not None:
             kernel.kill()
-        return Kernel(self.preload), "cold"
+        return Kernel(self._preload, self._environment), "cold"
 
     def prepare(self) -> None:
         """Start the next kernel; its imports run beside the current work."""
         if self.ready is None:
-            self.ready = Kernel(self.preload)
+            self.ready = Kernel(self._preload, self._environment)
 
     def close(self) -> None:
         """End the kernel that nobody took."""
@@ -354,12 +366,12 @@ def _specification(preload: str | None) -> KernelSpec:
     return KernelSpec(argv=[*launch, *quiet, *lines], display_name="Python 3", language="python")
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(folder: Path, more: Mapping[str, str]) -> dict[str, str]:
     inherited = os.environ.get("PYTHONPATH")
     return {
         **os.environ,
         **ONE_THREAD,
         "PYTHONPATH": os.pathsep.join([str(ROOT), *([inherited] if inherited else [])]),
         "IPYTHONDIR": str(folder),
-        RUNNER_VARIABLE: str(os.getpid()),
+        **more,
     }

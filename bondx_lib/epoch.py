@@ -369,11 +369,14 @@ def place_champions(run_dir: Path) -> None:
 
 
 def _delegated_or_own_lock(run_dir: Path) -> runlog.RunLock | None:
-    """Return None if our parent runs this run, else a lock of our own."""
+    """Return None if the runner that started us holds the lock, else a lock of our own.
+
+    A kernel whose runner was killed gets neither: whoever resumes the run does its work again.
+    """
     holder = runlog.RunLock.holder(run_dir) if run_dir.exists() else None
-    if holder in (os.getppid(), os.getpid()):
+    if str(holder) == os.environ.get(RUNNER_VARIABLE, str(os.getpid())):
         return None
-    if holder is not None:
+    if holder is not None or RUNNER_VARIABLE in os.environ:
         raise RunBusy(str(run_dir), holder)
     run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     return runlog.RunLock(run_dir).__enter__()

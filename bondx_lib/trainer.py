@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any, Final
 
 import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from bondx_lib import artefacts, engine, epoch, evidence, models, report, runlog
 from bondx_lib import parameters as parameter_files
@@ -73,7 +74,9 @@ class BondXAIAutonomousTrainer:
         self.parameters = config if isinstance(config, Parameters) else self._load_config(config)
         self.run_dir = Path(run_dir) if run_dir is not None else None
         self._on_open = on_open
-        self._pool = engine.OneShotPool()
+        self._kernel: engine.Kernel | None = None
+        self._signal: str | None = None
+        self._pool = engine.OneShotPool({epoch.RUNNER_VARIABLE: str(os.getpid())})
 
     def run_autonomous_training_loop(self) -> runlog.RunState:
         """Run to a verdict and return the final state.
@@ -88,11 +91,13 @@ class BondXAIAutonomousTrainer:
             When an epoch's notebook failed.
         """
         folder = self._folder()
-        with runlog.RunLock(folder), _logging(folder, self.parameters), _signals():
+        with (
+            runlog.RunLock(folder), _logging(folder, self.parameters), _signals(self._interrupt),
+            threadpool_limits(1),
+        ):  # fmt: skip
             try:
+                self._open()
                 self._generate_initial_datasets()
-                if self._on_open is not None:
-                    self._on_open(folder)
                 while not self._check_convergence():
                     if self._asked_to_stop():
                         return self._finalize_training("stopped", "stopped on request")
@@ -119,25 +124,35 @@ class BondXAIAutonomousTrainer:
         """Return the parameters of a file, or the defaults."""
         return parameter_files.load(path)
 
-    def _generate_initial_datasets(self) -> None:
-        """Open the run in its log and draw the benchmark market, unless that is done."""
+    def _open(self) -> None:
+        """Begin the run in its log, or take it up again, and tell whoever wants to watch."""
         folder = self._folder()
-        path = folder / runlog.LOG_NAME
-        if path.exists():
+        if epoch.take_up(folder):
             self._reopen()
         else:
             epoch.open_run(folder, self.parameters)
-        if "benchmark" not in self._state().markets:
-            epoch.draw_market(folder, "benchmark", self.parameters, self._journal())
+        if self._on_open is not None:
+            self._on_open(folder)
+
+    def _generate_initial_datasets(self) -> None:
+        """Draw the benchmark market, unless that is done, while the first kernel starts."""
+        state = self._state()
+        if len(state.committed) < self.parameters.max_epochs:
+            self._pool.prepare()
+        if "benchmark" not in state.markets:
+            epoch.draw_market(self._folder(), "benchmark", self.parameters, self._journal())
 
     def _train_all_models(self) -> None:
         """Execute the next epoch's notebook, trying again when its kernel is lost."""
-        number = len(self._state().committed) + 1
-        for attempt in range(1, self.parameters.execution.retries + 2):
+        state = self._state()
+        number = len(state.committed) + 1
+        first = 1 + (state.attempt if state.epoch == number else 0)
+        last = first + self.parameters.execution.retries
+        for attempt in range(first, last + 1):
             try:
                 return self._execute(number, attempt)
             except engine.KernelLost as lost:
-                again = attempt <= self.parameters.execution.retries
+                again = attempt < last
                 self._journal().append(
                     "epoch_failed", epoch=number, attempt=attempt, error="KernelLost",
                     message=str(lost), retry=again,
@@ -204,11 +219,8 @@ class BondXAIAutonomousTrainer:
         return runlog.Journal(self._folder() / runlog.LOG_NAME)
 
     def _reopen(self) -> None:
-        """Take up a run that was left: check it, cut a torn line, and say so in the log."""
+        """Check a run that was left, and say in its log that it goes on."""
         folder = self._folder()
-        cut = runlog.repair_tail(folder / runlog.LOG_NAME)
-        if cut:
-            log.warning("cut %d bytes of an unfinished line off the log", cut)
         state = self._state()
         if state.finished:
             raise BadInput(
@@ -229,6 +241,7 @@ class BondXAIAutonomousTrainer:
         self._journal().append("epoch_started", epoch=number, attempt=attempt, kernel=temperature)
         if number < self.parameters.max_epochs:
             self._pool.prepare()
+        self._kernel = kernel
         try:
             engine.execute(
                 engine.notebook_path("epoch"),
@@ -237,8 +250,22 @@ class BondXAIAutonomousTrainer:
                 kernel,
                 self.parameters.execution.epoch_timeout_seconds,
             )
+        except engine.KernelLost:
+            if self._signal is None:
+                raise
         except engine.CellFailed as error:
             self._cell_failed(number, attempt, error)
+        finally:
+            self._kernel = None
+        if self._signal is not None:
+            raise Interrupted(self._signal)
+
+    def _interrupt(self, name: str) -> None:
+        """Break off what runs: a notebook by ending its kernel, anything else at once."""
+        self._signal = name
+        if self._kernel is None:
+            raise Interrupted(name)
+        self._kernel.stop()
 
     def _cell_failed(self, number: int, attempt: int, error: engine.CellFailed) -> None:
         events = runlog.read(self._folder() / runlog.LOG_NAME)
@@ -326,13 +353,17 @@ def new_run_folder(parameters: Parameters) -> Path:
 
 
 def check_artefacts(run_dir: Path, state: runlog.RunState) -> None:
-    """Check that every file of the committed epochs is as its event says.
+    """Check that the markets and every file of the committed epochs are as their events say.
 
     Raises
     ------
     BadInput
         Naming the first file that is missing or changed.
     """
+    for name, drawn in state.markets.items():
+        if epoch.market_digest(run_dir, name) != drawn["digest"]:
+            source = str(run_dir / "markets" / name)
+            raise BadInput(f"the {name} market is not the one that was drawn", source=source)
     for view in state.committed:
         for name, digest in view.artefacts.items():
             path = artefacts.inside(run_dir, name)
@@ -409,9 +440,11 @@ def _logging(run_dir: Path, parameters: Parameters) -> Iterator[None]:
         one.addHandler(handler)
         one.setLevel(parameters.logging.level)
         one.propagate = False
+    logging.captureWarnings(True)
     try:
         yield
     finally:
+        logging.captureWarnings(False)
         for one, (level, propagate) in zip(loggers, before, strict=True):
             one.removeHandler(handler)
             one.setLevel(level)
@@ -420,19 +453,19 @@ def _logging(run_dir: Path, parameters: Parameters) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into a clean stop; a second one ends at once."""
+def _signals(interrupt: Callable[[str], None]) -> Iterator[None]:
+    """Hand the first SIGINT or SIGTERM over; a second one ends the process at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def at_once(number: int, frame: FrameType | None) -> None:
-        os._exit(130)
+        os._exit(EXIT_CODES["interrupted"])
 
     def cleanly(number: int, frame: FrameType | None) -> None:
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, at_once)
-        raise Interrupted(signal.Signals(number).name)
+        interrupt(signal.Signals(number).name)
 
     before = {name: signal.signal(name, cleanly) for name in (signal.SIGINT, signal.SIGTERM)}
     try:
