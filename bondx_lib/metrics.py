@@ -30,9 +30,12 @@ def skill(loss: ArrayLike, floor: ArrayLike, ceiling: ArrayLike) -> Floats:
     >>> float(skill(0.2, 0.3, 0.1))
     0.5
     """
-    gap = np.asarray(floor, float) - np.asarray(ceiling, float)
-    gained = np.asarray(floor, float) - np.asarray(loss, float)
-    return np.asarray(np.divide(gained, gap, out=np.full(np.shape(gap), np.nan), where=gap > 0))
+    found, empty, best = np.broadcast_arrays(
+        *(np.asarray(value, float) for value in (loss, floor, ceiling))
+    )
+    gap = empty - best
+    skills = np.full(gap.shape, np.nan)
+    return np.asarray(np.divide(empty - found, gap, out=skills, where=gap > 0))
 
 
 def log_loss_rows(label: ArrayLike, probability: ArrayLike) -> Floats:

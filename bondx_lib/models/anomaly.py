@@ -24,7 +24,7 @@ from bondx_lib.models.split import TRAIN
 from bondx_lib.parameters import Parameters
 
 FILE: Final = "forest.npz"
-TREES, SAMPLES = 120, 512
+TREES, SAMPLES = 120, 2048
 ALERT_RATE: Final = 0.02
 """Share of training rows that raise an alert."""
 
@@ -80,12 +80,12 @@ class Anomaly:
     def save(self, folder: Path) -> None:
         """Write the forest as arrays."""
         self._forest.save(folder / FILE)
-        write_card(folder, self.name, self.columns, self.facts)
+        write_card(folder, self.name, self.columns, self.facts, FILE)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read the forest back."""
-        facts = read_card(folder, cls.name, cls.columns)
+        facts = read_card(folder, cls.name, cls.columns, FILE)
         return cls(forest.load(folder / FILE, len(cls.columns)), facts)
 
     def card(self) -> dict[str, Any]:

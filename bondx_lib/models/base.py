@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from bondx_lib.artefacts import read_json, write_json
+from bondx_lib.artefacts import read_json, sha256_file, write_json
 from bondx_lib.errors import BadInput, nearest
 from bondx_lib.parameters import Parameters
 
@@ -175,32 +175,43 @@ class Comparison:
         return dict(vars(self))
 
 
-def write_card(folder: Path, name: str, columns: tuple[str, ...], facts: dict[str, Any]) -> None:
-    """Write ``model.json``."""
-    content = {"format": 1, "name": name, "columns": list(columns), "facts": facts}
-    write_json(folder / CARD_NAME, content)
+def write_card(
+    folder: Path, name: str, columns: tuple[str, ...], facts: dict[str, Any], file: str
+) -> None:
+    """Write ``model.json``, which holds the SHA-256 of the model's own file."""
+    digest = sha256_file(folder / file)
+    card = {"format": 1, "name": name, "columns": list(columns), "facts": facts, "sha256": digest}
+    write_json(folder / CARD_NAME, card)
 
 
-def read_card(folder: Path, name: str, columns: tuple[str, ...]) -> dict[str, Any]:
+def read_card(folder: Path, name: str, columns: tuple[str, ...], file: str) -> dict[str, Any]:
     """Return the facts of a saved model after checking that it is the one expected.
+
+    The digest is checked before any library parses the file: some end the whole process when they
+    meet a damaged one.
 
     Raises
     ------
     BadInput
-        When ``model.json`` is missing, damaged, of another model or of other features.
+        When ``model.json`` is missing, damaged, of another model or of other features, or when the
+        model's own file is missing or not the one that was saved.
     """
     path = folder / CARD_NAME
-    content = read_json(path)
-    if not isinstance(content, dict) or not isinstance(content.get("facts"), dict):
+    card = read_json(path)
+    if not isinstance(card, dict) or not isinstance(card.get("facts"), dict):
         raise BadInput("is no model card", source=str(path))
-    if content.get("format") != 1 or content.get("name") != name:
+    if card.get("format") != 1 or card.get("name") != name:
         raise BadInput(
             "is not the model that was asked for", source=str(path), key="name",
-            value=content.get("name"), admissible=name,
+            value=card.get("name"), admissible=name,
         )  # fmt: skip
-    if content.get("columns") != list(columns):
+    if card.get("columns") != list(columns):
         raise BadInput("was trained on other features than this version has", source=str(path))
-    return dict(content["facts"])
+    if not (folder / file).is_file():
+        raise BadInput("is missing", source=str(folder / file))
+    if sha256_file(folder / file) != card.get("sha256"):
+        raise BadInput("is not the file that was saved with its card", source=str(folder / file))
+    return dict(card["facts"])
 
 
 def matrix(features: pd.DataFrame, columns: tuple[str, ...]) -> NDArray[np.float32]:

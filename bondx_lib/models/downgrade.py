@@ -92,12 +92,12 @@ class Downgrade:
     def save(self, folder: Path) -> None:
         """Write the forest as arrays."""
         self._forest.save(folder / FILE)
-        write_card(folder, self.name, self.columns, self.facts)
+        write_card(folder, self.name, self.columns, self.facts, FILE)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read the forest back."""
-        facts = read_card(folder, cls.name, cls.columns)
+        facts = read_card(folder, cls.name, cls.columns, FILE)
         return cls(forest.load(folder / FILE, len(cls.columns)), facts)
 
     def card(self) -> dict[str, Any]:

@@ -105,7 +105,8 @@ def evaluate(
     predicted = predictions[cases.rows]
     if model.name == "anomaly":
         return _anomaly_scores(model, cases, predicted, truth, rng, replicates)
-    assert cases.floor is not None and cases.ceiling is not None
+    assert cases.floor is not None
+    assert cases.ceiling is not None
     losses = _row_losses(model.name, cases.target, predicted)
     codes, counts = metrics.resample_weights(cases.issuer, replicates, rng)
     stacked = np.stack([losses, cases.floor, cases.ceiling], axis=1)

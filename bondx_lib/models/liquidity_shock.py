@@ -50,8 +50,9 @@ class LiquidityShock:
     columns: ClassVar[tuple[str, ...]] = feature_lists.columns_for("liquidity_shock")
     horizon_months: ClassVar[int] = 1
 
-    def __init__(self, booster: lightgbm.Booster, facts: dict[str, Any]) -> None:
-        self._booster = booster
+    def __init__(self, text: str, facts: dict[str, Any]) -> None:
+        self._text = text
+        self._booster = lightgbm.Booster(model_str=text)
         self.facts = facts
 
     @classmethod
@@ -69,14 +70,16 @@ class LiquidityShock:
         rows = matrix(features, cls.columns)
         train, holdout = usable & (split == TRAIN), usable & (split == HOLDOUT)
         booster = _fit(rows, label, train, holdout, int(rng.integers(2**31)))
+        text = booster.model_to_string(num_iteration=booster.best_iteration or None)
+        text = text.partition(TRAILER)[0] + "\n"
         facts = {
             "rows": int(train.sum()),
             "events": int(label[train].sum()),
             "target_mean": float(label[train].mean()),
-            "trees": booster.num_trees(),
+            "trees": booster.best_iteration or booster.num_trees(),
             "settings": dict(SETTINGS),
         }
-        return cls(booster, facts)
+        return cls(text, facts)
 
     def predict(self, features: pd.DataFrame, panel: pd.DataFrame) -> Floats:
         """Return the probability of a shock in the month after each row."""
@@ -85,22 +88,21 @@ class LiquidityShock:
 
     def save(self, folder: Path) -> None:
         """Write the trees as LightGBM's text, without its list of run-time settings."""
-        text = self._booster.model_to_string()
-        write_text(folder / FILE, text.partition(TRAILER)[0] + "\n")
-        write_card(folder, self.name, self.columns, self.facts)
+        write_text(folder / FILE, self._text)
+        write_card(folder, self.name, self.columns, self.facts, FILE)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read the trees back."""
-        facts = read_card(folder, cls.name, cls.columns)
+        facts = read_card(folder, cls.name, cls.columns, FILE)
         path = folder / FILE
         try:
-            booster = lightgbm.Booster(model_str=path.read_text(encoding="utf-8"))
+            model = cls(path.read_text(encoding="utf-8"), facts)
         except (OSError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
             raise BadInput(f"cannot be loaded: {error}", source=str(path)) from error
-        if booster.num_feature() != len(cls.columns):
+        if model._booster.num_feature() != len(cls.columns):
             raise BadInput("has another number of features than its card", source=str(path))
-        return cls(booster, facts)
+        return model
 
     def card(self) -> dict[str, Any]:
         """Return what a reader should know of the model."""
@@ -121,9 +123,7 @@ def _fit(
     if not holdout.any() or label[holdout].max() == 0:
         return lightgbm.train(settings, data, ROUNDS // 3)
     check = lightgbm.Dataset(rows[holdout], label[holdout], reference=data, params=settings)
-    booster = lightgbm.train(
+    return lightgbm.train(
         settings, data, ROUNDS, [check],
         callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
     )  # fmt: skip
-    text = booster.model_to_string(num_iteration=booster.best_iteration)
-    return lightgbm.Booster(model_str=text)

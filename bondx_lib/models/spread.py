@@ -89,12 +89,12 @@ class Spread:
     def save(self, folder: Path) -> None:
         """Write the booster in XGBoost's binary JSON."""
         write_bytes(folder / FILE, bytes(self._booster.save_raw("ubj")))
-        write_card(folder, self.name, self.columns, self.facts)
+        write_card(folder, self.name, self.columns, self.facts, FILE)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read the booster back."""
-        facts = read_card(folder, cls.name, cls.columns)
+        facts = read_card(folder, cls.name, cls.columns, FILE)
         booster = xgboost.Booster({"nthread": 1})
         try:
             booster.load_model(bytearray((folder / FILE).read_bytes()))

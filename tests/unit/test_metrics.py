@@ -1,0 +1,102 @@
+"""Scores against known answers and against scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, log_loss
+
+from bondx_lib import metrics
+
+RNG = np.random.default_rng
+
+
+def test_skill_is_zero_at_the_floor_and_one_at_the_ceiling():
+    """And it is no number where the ceiling is no better than the floor."""
+    assert metrics.skill([0.3, 0.1, 0.2], 0.3, 0.1).tolist() == pytest.approx([0, 1, 0.5])
+    assert np.isnan(metrics.skill(0.2, 0.1, 0.1))
+    assert np.isnan(metrics.skill(0.2, 0.1, 0.3))
+
+
+def test_log_loss_is_that_of_scikit_learn():
+    """Row losses average to the library's figure; certainty that is wrong stays finite."""
+    rng = RNG(1)
+    label, p = rng.integers(0, 2, 500), rng.uniform(0.01, 0.99, 500)
+    assert metrics.log_loss_rows(label, p).mean() == pytest.approx(log_loss(label, p))
+    assert np.isfinite(metrics.log_loss_rows([1.0, 0.0], [0.0, 1.0])).all()
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=60).filter(
+        lambda rows: any(label for label, _ in rows)
+    )
+)
+def test_average_precision_is_that_of_scikit_learn(rows):
+    """Also with ties and with weights."""
+    label, score = (np.array(column, float) for column in zip(*rows, strict=True))
+    ours = metrics.average_precision(label, score)[0]
+    assert ours == pytest.approx(average_precision_score(label, score))
+    weights = 1.0 + np.arange(len(label)) % 3
+    theirs = average_precision_score(label, score, sample_weight=weights)
+    assert metrics.average_precision(label, score, weights[None])[0] == pytest.approx(theirs)
+
+
+def test_average_precision_without_positives_is_no_number():
+    """A replicate that draws no damaged row says nothing."""
+    assert np.isnan(metrics.average_precision([1, 0], [0.2, 0.1], [[0, 1]]))[0]
+
+
+def test_cluster_means_weigh_rows_of_a_cluster_together():
+    """A replicate's mean is the mean over the rows of the clusters it drew."""
+    codes = np.array([0, 0, 1])
+    counts = np.array([[2.0, 0.0], [1.0, 1.0], [0.0, 2.0]])
+    losses = np.array([[1.0], [3.0], [8.0]])
+    assert metrics.cluster_means(losses, codes, counts)[:, 0].tolist() == [2.0, 4.0, 8.0]
+
+
+def test_cluster_interval_covers_where_the_row_interval_does_not():
+    """Over many draws with strong clusters, 95 % intervals of clusters cover about that often."""
+    covered = {"issuer": 0, "row": 0}
+    for trial in range(200):
+        rng = RNG(trial)
+        level = rng.normal(size=40)
+        losses = np.repeat(level, 10) + 0.1 * rng.normal(size=400)
+        clusters = np.repeat(np.arange(40), 10)
+        for name, keys in (("issuer", clusters), ("row", np.arange(400))):
+            low, high = metrics.cluster_bootstrap(losses, keys, 200, rng)
+            covered[name] += low <= 0 <= high
+    assert covered["issuer"] > 175
+    assert covered["row"] < 120
+
+
+def test_paired_difference_sees_a_small_but_steady_gain():
+    """Pairing removes what both have in common."""
+    rng = RNG(3)
+    common = np.repeat(rng.normal(size=50), 8)
+    second = common + 0.01 * rng.normal(size=400)
+    gain, low, high = metrics.paired_difference(
+        second + 0.02, second, np.repeat(np.arange(50), 8), 200, rng
+    )
+    assert gain == pytest.approx(0.02)
+    assert 0 < low <= gain + 1e-12 <= high + 1e-11
+
+
+def test_interval_leaves_out_what_is_no_number():
+    """Undefined replicates do not count; none at all give no interval."""
+    assert metrics.interval(np.array([np.nan, 1.0, np.inf, 1.0])) == (1.0, 1.0)
+    assert np.isnan(metrics.interval(np.array([np.nan]))).all()
+
+
+def test_calibration_line_of_a_true_probability_is_the_diagonal():
+    """Intercept 0 and slope 1; doubled log odds show as slope one half; constants as nothing."""
+    rng = RNG(5)
+    logit = rng.normal(size=40_000)
+    label = rng.random(40_000) < 1 / (1 + np.exp(-logit))
+    intercept, slope = metrics.calibration_line(label, 1 / (1 + np.exp(-logit)))
+    assert (intercept, slope) == pytest.approx((0, 1), abs=0.05)
+    _, half = metrics.calibration_line(label, 1 / (1 + np.exp(-2 * logit)))
+    assert half == pytest.approx(0.5, abs=0.03)
+    assert np.isnan(metrics.calibration_line([0, 1], [0.5, 0.5])).all()
+    assert np.isnan(metrics.calibration_line([1, 1], [0.5, 0.6])).all()
