@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -19,7 +19,8 @@ from typing import Any, Final, NoReturn
 from bondx_lib.errors import BadInput, BondXError, EpochFailed, nearest
 
 INTERRUPTED: Final = 130
-COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
+SHOW_SECONDS: Final = 5.0
+"""How long the last state may take to be shown after the run has ended."""
 EPILOG: Final = """\
 exit codes: 0 converged, plateaued, stopped by the epoch limit or on request
             1 failed   2 bad input   3 refused by a blocking gate   130 interrupted
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except EpochFailed as failure:
-        print(_trace(failure.traceback), f"error: {failure}", sep="\n", file=sys.stderr)
+        print(failure.traceback, f"error: {failure}", sep="\n", file=sys.stderr)
         return failure.exit_code
     except BondXError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -68,10 +69,6 @@ def _known(arguments: Sequence[str]) -> Sequence[str]:
     return arguments
 
 
-def _trace(text: str) -> str:
-    return text if sys.stderr.isatty() else COLOURS.sub("", text)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="bondx",
@@ -79,7 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    parser.set_defaults(command=_overview)
+    commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
     for name, (command, summary, example, options) in _COMMANDS.items():
         sub = commands.add_parser(
             name, help=summary, description=summary[0].upper() + summary[1:] + ".",
@@ -88,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
         options(sub)
         sub.set_defaults(command=command)
     return parser
+
+
+def _overview(options: argparse.Namespace) -> int:
+    _parser().print_help()
+    return 0
 
 
 def _run_options(parser: argparse.ArgumentParser) -> None:
@@ -174,33 +177,39 @@ def _resume(options: argparse.Namespace) -> int:
 
 
 def _work(options: argparse.Namespace, job: Callable[[Callable[[Path], None]], Any]) -> int:
-    """Run a training job under a progress display, then say how it ended."""
-    from bondx_lib.progress import Display
-
+    """Run a training job while its log is shown, then say how it ended."""
     opened: list[Path] = []
-    display = Display(quiet=options.quiet)
+    threads: list[threading.Thread] = []
 
     def on_open(run_dir: Path) -> None:
         opened.append(run_dir)
-        display.open(run_dir)
+        if not options.quiet:
+            threads.append(_show(run_dir))
 
     try:
         state = job(on_open)
-    except BondXError:
-        display.close()
-        _point_to_report(opened)
-        raise
+        print(f"{state.status}: {state.reason}")
     finally:
-        display.close()
-    print(f"{state.status}: {state.reason}")
+        for thread in threads:
+            thread.join(SHOW_SECONDS)
+        _point_to(opened)
     if state.status == "interrupted":
         print(f"go on with: bondx resume {opened[0]}")
         return INTERRUPTED
-    _point_to_report(opened)
     return int(state.exit_code or 0)
 
 
-def _point_to_report(opened: Sequence[Path]) -> None:
+def _show(run_dir: Path) -> threading.Thread:
+    """Follow a run's log on the terminal, beside the run, until it ends."""
+    from bondx_lib import dashboard
+
+    print(f"run folder: {run_dir}", flush=True)
+    thread = threading.Thread(target=dashboard.watch, args=(run_dir,), daemon=True)
+    thread.start()
+    return thread
+
+
+def _point_to(opened: Sequence[Path]) -> None:
     for run_dir in opened:
         if (run_dir / "report.html").is_file():
             print(f"report: {run_dir / 'report.html'}")
@@ -216,7 +225,10 @@ def _status(options: argparse.Namespace) -> int:
     from bondx_lib import dashboard
 
     status = dashboard.status(_run_folder(options))
-    _print_json(status) if options.as_json else _print_pairs(status)
+    if options.as_json:
+        _print_json(status)
+    else:
+        print(dashboard.status_text(status))
     return 0
 
 
@@ -248,7 +260,10 @@ def _params(options: argparse.Namespace) -> int:
     from bondx_lib import parameters
 
     rows = parameters.describe()
-    _print_json(rows) if options.as_json else _print_table(rows)
+    if options.as_json:
+        _print_json(rows)
+    else:
+        _print_table(rows)
     return 0
 
 
@@ -265,38 +280,14 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _run_folder(options: argparse.Namespace) -> Path:
-    """Return the run folder that was named, or the newest one.
+    """Return the run folder that was named, or the newest one."""
+    from bondx_lib import dashboard
 
-    Raises
-    ------
-    BadInput
-        When there is no such run.
-    """
-    base = Path(options.output)
-    runs = sorted(path.parent for path in base.glob("*/events.jsonl"))
-    if options.run_dir is None:
-        if not runs:
-            raise BadInput("holds no runs", source=str(base), admissible="a run folder as argument")
-        return runs[-1]
-    for folder in (Path(options.run_dir), base / options.run_dir):
-        if (folder / "events.jsonl").is_file():
-            return folder
-    raise BadInput(
-        "is not a run folder", source=options.run_dir,
-        admissible="a folder that `bondx list` names",
-        nearest=nearest(Path(options.run_dir).name, [path.name for path in runs]),
-    )  # fmt: skip
+    return dashboard.find_run(Path(options.output), options.run_dir)
 
 
 def _print_json(value: Any) -> None:
     print(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False))
-
-
-def _print_pairs(values: Mapping[str, Any]) -> None:
-    width = max(map(len, values), default=0)
-    for key, value in values.items():
-        shown = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
-        print(f"{key:<{width}}  {'' if shown is None else shown}")
 
 
 def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
