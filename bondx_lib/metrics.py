@@ -27,7 +27,7 @@ EDGE: Final = 1e-6
 def skill(loss: ArrayLike, floor: ArrayLike, ceiling: ArrayLike) -> Floats:
     """Return the skill; NaN where the ceiling is no better than the floor.
 
-    >>> float(skill(0.2, 0.3, 0.1))
+    >>> round(float(skill(0.2, 0.3, 0.1)), 9)
     0.5
     """
     found, empty, best = np.broadcast_arrays(
