@@ -12,7 +12,6 @@ from typing import Final
 import nbformat
 from nbconvert.exporters import HTMLExporter
 from nbformat import NotebookNode
-from papermill.exceptions import PapermillExecutionError
 
 from bondx_lib import artefacts, engine
 from bondx_lib.errors import BondXError
@@ -90,6 +89,19 @@ def _executed(folder: Path) -> NotebookNode:
             engine.notebook_path("report"), output, {"run_dir": str(folder)},
             engine.Kernel(preload=None), DEADLINE_SECONDS,
         )  # fmt: skip
-    except PapermillExecutionError as error:
-        raise BondXError(f"the report's notebook failed: {error.ename}: {error.evalue}") from error
-    return nbformat.read(output, as_version=4)
+    except engine.CellFailed as error:
+        raise BondXError(f"the report's notebook failed: {error}") from error
+    notebook = _timeless(nbformat.read(output, as_version=4))
+    artefacts.write_text(output, nbformat.writes(notebook) + "\n")
+    return notebook
+
+
+def _timeless(notebook: NotebookNode) -> NotebookNode:
+    """Return the notebook without clock times and chance names: rendered again it is the same."""
+    for cell in notebook.cells:
+        for name in ("papermill", "execution"):
+            cell.metadata.pop(name, None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = "run"
+    notebook.metadata.pop("papermill", None)
+    return notebook

@@ -165,6 +165,6 @@ def test_description_is_complete():
     rows = parameters.describe()
     assert len({row["key"] for row in rows}) == len(rows) > 30
     for row in rows:
-        assert row["type"] and row["default"] and row["meaning"], row
+        assert all(row[name] for name in ("type", "default", "meaning")), row
         if row["type"] in ("integer", "number"):
             assert row["range"], row

@@ -23,7 +23,7 @@ def test_a_market_has_exactly_the_declared_columns(panel):
 
 def test_unknown_missing_and_untypable_columns_are_refused(panel):
     """Each is an error that names the column."""
-    with pytest.raises(BadInput, match="spread_bp: .*did you mean 'spread_bps'"):
+    with pytest.raises(BadInput, match=r"spread_bp: .*did you mean 'spread_bps'"):
         schema.conform(panel.rename(columns={"spread_bps": "spread_bp"}), "panel")
     with pytest.raises(BadInput, match="coupon_pct: the panel table lacks"):
         schema.conform(panel.drop(columns="coupon_pct"), "panel")
