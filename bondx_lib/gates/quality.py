@@ -1,9 +1,9 @@
-"""The quality score: one number in [0, 1] from the findings, by a rule without hidden weights.
+r"""The quality score: one number in [0, 1] from the findings, by a rule without hidden weights.
 
 Each finding uses up a share :math:`u` of its tolerance (0 is perfect, 1 stands at the threshold)
 and scores
 
-.. math:: s(u) = 1 - 0.2\\,u^2 \\text{ for } u \\le 1, \\qquad s(u) = 0.8 / u^2 \\text{ beyond,}
+.. math:: s(u) = 1 - 0.2\,u^2 \text{ for } u \le 1, \qquad s(u) = 0.8 / u^2 \text{ beyond,}
 
 so a gate at its threshold scores 0.8. The quality score is the mean over the findings; if any
 blocking finding is no pass, it is held below 0.8. It never rises when a gate gets worse.
