@@ -1,7 +1,7 @@
 """Execute the report's notebook and turn it into one self-contained page.
 
-The notebook is executed like any other of the project and keeps its clock times; the page shows
-none but those of the log, so rendered twice it has the same bytes.
+The notebook is executed like any other of the project. Its own clock times are taken out and the
+page shows none but those of the log, so rendering a sealed run again changes no byte of it.
 """
 
 from __future__ import annotations
