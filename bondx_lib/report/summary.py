@@ -71,8 +71,8 @@ def summarise(run_dir: str | Path) -> dict[str, Any]:
         "markets": _markets(record),
         "cards": _cards(record),
         "digests": _digests(record),
-        "how_to_verify": ["sha256sum -c --strict --quiet SHA256SUMS"],
-        "how_to_rerun": ["bondx run -f parameters.yaml"],
+        "how_to_verify": ["bondx verify .", "sha256sum -c --strict --quiet SHA256SUMS"],
+        "how_to_rerun": ["bondx run -f parameters.yaml --output ../reruns"],
     }
     summary["findings"] = _open_findings(summary)
     return artefacts.plain(summary)  # type: ignore[no-any-return]

@@ -222,23 +222,25 @@ def model_card(summary: Summary, model: str) -> Table | Note:
 
 
 def promotions(summary: Summary) -> Table | Note:
-    """Tabulate every decision on a champion."""
+    """Tabulate the challengers that became champions; report.json holds the others too."""
     rows = tuple(
         (
             str(row["epoch"]),
             MODEL_TITLES[row["model"]],
-            "promoted" if row["promoted"] else "kept",
             number(row["difference"]),
             "no champion before" if row["difference"] is None else _range(row),
         )
         for row in summary["promotions"]
+        if row["promoted"]
     )
+    kept = len(summary["promotions"]) - len(rows)
     return _table(
-        "Every decision on a champion",
-        ("Epoch", "Model", "Decision", "Gain", "95 % interval"),
+        "Every challenger that became champion",
+        ("Epoch", "Model", "Gain", "95 % interval"),
         rows,
         "Gain: by how much the challenger beats the champion on the benchmark market, in the "
-        "model's own loss. It is promoted where the whole interval lies above zero.",
+        "model's own loss. It is promoted where the whole interval lies above zero. In "
+        f"{kept} other comparisons the champion was kept; report.json lists them.",
     )
 
 
