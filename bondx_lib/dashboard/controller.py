@@ -27,6 +27,7 @@ from bondx_lib.schema import SCENARIOS
 
 REFRESH_SECONDS: Final = 0.7
 COMMON: Final = ("max_epochs", "dataset_size", "random_seed", "name")
+WIDE_LABEL: Final = {"description_width": "7rem"}
 
 
 class Controller:
@@ -48,21 +49,30 @@ class Controller:
         self._view: View | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
         files = sorted(str(path) for path in Path(parameter_folder).glob("*.yaml"))
-        smoke = [file for file in files if file.endswith("default.yaml")] or files[:1]
+        usual = [file for file in files if Path(file).name == "default.yaml"] or files[:1]
         self._file = widgets.Dropdown(
-            options=files, value=smoke[0] if smoke else None, description="Parameters"
-        )
-        self._fields = {name: widgets.Text(description=name, placeholder="as in the file")
-                        for name in COMMON}  # fmt: skip
+            options=[(Path(file).stem, file) for file in files],
+            value=usual[0] if usual else None,
+            description="parameters", style=WIDE_LABEL,
+        )  # fmt: skip
+        self._fields = {
+            name: widgets.Text(description=name, placeholder="as in the file", style=WIDE_LABEL)
+            for name in COMMON
+        }
         self._scenario = widgets.Dropdown(
             options=[("as in the file", ""), *((s, s) for s in SCENARIOS)],
-            description="scenario",
-        )
+            description="scenario", style=WIDE_LABEL,
+        )  # fmt: skip
         self._check = widgets.HTML()
-        self._runs = widgets.Dropdown(description="Run", options=[])
+        self._runs = widgets.Dropdown(
+            description="Run", options=[], layout=widgets.Layout(width="32rem")
+        )
         self._status = widgets.HTML("<div role='status'>No run is attached.</div>")
-        self._progress = widgets.FloatProgress(min=0, max=1, description="Epochs")
+        self._progress = widgets.FloatProgress(
+            min=0, max=1, description="Epochs", layout=widgets.Layout(width="40rem")
+        )
         self._message = widgets.HTML()
         self._buttons = {
             name: widgets.Button(description=name, tooltip=tip)
@@ -86,8 +96,12 @@ class Controller:
         start = widgets.VBox(
             [self._file, *self._fields.values(), self._scenario, self._check, b["Start"]]
         )
-        attach = widgets.HBox([self._runs, b["Attach"], b["Refresh list"]])
-        steer = widgets.HBox([b[n] for n in ("Pause", "Continue", "Stop", "Abort", "Resume")])
+        wrap = widgets.Layout(flex_flow="row wrap")
+        attach = widgets.HBox([self._runs, b["Attach"], b["Refresh list"]], layout=wrap)
+        b["Start"].button_style, b["Abort"].button_style = "primary", "danger"
+        steer = widgets.HBox(
+            [b[n] for n in ("Pause", "Continue", "Stop", "Abort", "Resume")], layout=wrap
+        )
         forms = widgets.Accordion([start], titles=["New run"])
         return widgets.VBox([forms, attach, steer, self._message, self._progress, self._status])
 
@@ -113,8 +127,8 @@ class Controller:
             command += ["--file", str(self._file.value)]
         for key, value in values.items():
             command += ["--set", f"{key}={value}"]
-        process = self._launch(command)
-        run_dir = self._await_folder(process, before)
+        self._launch(command)
+        run_dir = self._await_folder(before)
         self.attach(run_dir)
         return run_dir
 
@@ -163,7 +177,10 @@ class Controller:
     def refresh_runs(self) -> None:
         """Fill the list of runs."""
         rows = runs.list_runs(self.base)
+        chosen = self._runs.value
         self._runs.options = [(f"{row['run']} – {row['state']}", row["run"]) for row in rows[::-1]]
+        names = [row["run"] for row in rows]
+        self._runs.value = chosen if chosen in names else names[-1] if names else None
 
     def ask(self, wish: str) -> None:
         """Ask the attached run to ``pause``, ``continue`` or ``stop``, by a control file."""
@@ -179,7 +196,8 @@ class Controller:
         """End the attached run's process at once, after checking that it is that very process."""
         state = self._state()
         pid = state.pid
-        if pid is None or runlog.process_start(pid) != state.process_start:
+        token = None if pid is None else runlog.process_start(pid)
+        if pid is None or token is None or token != state.process_start:
             raise BadInput("its process is gone already", source=str(self._folder()))
         os.kill(pid, signal.SIGTERM)
         self._say("Asked the process to end.")
@@ -194,7 +212,7 @@ class Controller:
     def _wire(self) -> None:
         actions = {
             "Start": self.start,
-            "Attach": lambda: self.attach(self._runs.value),
+            "Attach": self._attach_chosen,
             "Refresh list": self.refresh_runs,
             "Pause": lambda: self.ask("pause"),
             "Continue": lambda: self.ask("continue"),
@@ -206,6 +224,11 @@ class Controller:
             self._buttons[name].on_click(lambda _, action=action: self._try(action))
         for field in (*self._fields.values(), self._scenario, self._file):
             field.observe(self._validate, names="value")
+
+    def _attach_chosen(self) -> None:
+        if self._runs.value is None:
+            raise BadInput("there are no runs yet", source=str(self.base), admissible="start one")
+        self.attach(self._runs.value)
 
     def _try(self, action: Any) -> None:
         """Run an action of a button; what goes wrong is said beside the buttons."""
@@ -235,24 +258,25 @@ class Controller:
             if self._view is not None and self._view.state in runlog.ENDED:
                 return
 
-    def _launch(self, command: list[str]) -> subprocess.Popen[bytes]:
+    def _launch(self, command: list[str]) -> None:
+        """Start a process that outlives this kernel; it is kept to be reaped when it ends."""
         self.base.mkdir(parents=True, exist_ok=True)
+        self._processes = [one for one in self._processes if one.poll() is None]
         with (self.base / "last-start.log").open("wb") as output:
-            return subprocess.Popen(  # noqa: S603
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self._processes.append(
+                subprocess.Popen(  # noqa: S603
+                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            )  # fmt: skip
 
-    def _await_folder(self, process: subprocess.Popen[bytes], before: set[str]) -> Path:
+    def _await_folder(self, before: set[str]) -> Path:
         """Return the folder of the run that was just started."""
         for _ in range(300):
             fresh = {str(row["run"]) for row in runs.list_runs(self.base)} - before
             if fresh:
                 return self.base / sorted(fresh)[-1]
-            if process.poll() is not None:
+            if self._processes[-1].poll() is not None:
                 break
             self._stop.wait(0.2)
         reason = (self.base / "last-start.log").read_text(encoding="utf-8", errors="replace")

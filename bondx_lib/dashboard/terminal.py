@@ -106,6 +106,8 @@ def _head(one: View) -> Group:
 
 def _models(one: View) -> Table:
     table = _table("Model", "Skill, 0 to 1", "95 % interval", "Since", "History")
+    for column in table.columns[:-1]:
+        column.no_wrap = True
     for row in one.models:
         table.add_row(
             MODEL_WORDS[row["model"]],

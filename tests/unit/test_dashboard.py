@@ -1,0 +1,388 @@
+"""Watching: every state is shown and named, in the terminal, as HTML, as JSON; widgets steer."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from bondx_lib import BondXAIDashboard, dashboard, evidence, runlog
+from bondx_lib.dashboard import html, runs, terminal, views
+from bondx_lib.dashboard.controller import Controller
+from bondx_lib.errors import BadInput
+from bondx_lib.schema import MODELS
+
+from . import report_factory
+
+PARAMETERS = Path(__file__).resolve().parents[2] / "parameters"
+Shown = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that converged, with invented numbers."""
+    return report_factory.write(tmp_path_factory.mktemp("runs") / "20260101T000000Z-tiny-abcdef")
+
+
+@pytest.fixture
+def controller(tmp_path: Path) -> Iterator[Controller]:
+    one = Controller(tmp_path / "runs", PARAMETERS)
+    yield one
+    one.detach()
+
+
+def running(run_dir: Path, *, pid: int | None = None, start: str | None = None) -> runlog.Journal:
+    """Begin a run and leave it in the middle of its second epoch."""
+    report_factory.write(run_dir, epochs=1, opened=False)
+    lines = (run_dir / runlog.LOG_NAME).read_bytes().splitlines(keepends=True)
+    first = json.loads(lines[0])
+    (run_dir / runlog.LOG_NAME).unlink()
+    journal = runlog.Journal(run_dir / runlog.LOG_NAME)
+    for line in lines[:-2]:
+        fields = json.loads(line)
+        kind = fields.pop("event")
+        fields = {k: v for k, v in fields.items() if k not in ("seq", "at", "prev")}
+        if kind == "run_started":
+            fields |= {"pid": pid or first["pid"], "process_start": start or first["process_start"]}
+        journal.append(kind, **fields)
+    journal.append("epoch_started", epoch=2, attempt=1, kernel="warm")
+    journal.append("stage_started", epoch=2, stage="train")
+    return journal
+
+
+def look(run_dir: Path) -> dashboard.View:
+    return dashboard.Watcher(run_dir).look()
+
+
+def drawn(one: dashboard.View, width: int) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(dashboard.render(one, width))
+    return console.export_text()
+
+
+def text_of(page: str) -> str:
+    """Return what a reader sees of a page."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", re.sub(r"(?s)<style>.*?</style>", "", page)))
+
+
+def test_finished_run_is_wholly_seen(finished: Path) -> None:
+    """State, epochs, quality, every champion, gate, rule and decision come out of the log."""
+    one = look(finished)
+    assert (one.state, one.ended, one.fraction, one.committed) == ("converged", True, 1.0, 6)
+    assert [row["model"] for row in one.models] == list(MODELS)
+    assert [row["champion_since"] for row in one.models] == [5] * 4
+    assert one.quality == pytest.approx(0.96)
+    assert one.mean_skill == pytest.approx(
+        sum(history[-1] for history in one.skill_history.values()) / 4
+    )
+    assert len(one.gates) == 5
+    assert one.rules[0]["holds"]
+    assert any("challenger promoted" in text for text in one.decisions)
+    assert (one.left_low_seconds, dashboard.views.left_text(one)) == (None, "none")
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(status, words) for status, words in views.STATE_WORDS.items() if status in runlog.ENDED],
+)
+def test_every_ending_is_named(status: str, words: str, tmp_path: Path) -> None:
+    """Terminal, page and status say in words how a run ended and why."""
+    run_dir = report_factory.write(tmp_path / "run", epochs=1, status=status, reason="so <it> is")
+    one = look(run_dir)
+    for shown in (drawn(one, 100), dashboard.status_text(dashboard.status(run_dir))):
+        assert words in shown
+        assert "so <it> is" in shown
+    assert "so &lt;it&gt; is" in html.page(one)
+
+
+def test_running_paused_interrupted_and_lost_are_told_apart(tmp_path: Path) -> None:
+    """Whether a process still holds the run decides between running and lost."""
+    run_dir = tmp_path / "run"
+    journal = running(run_dir)
+    assert look(run_dir).state == "lost"
+    with runlog.RunLock(run_dir):
+        one = look(run_dir)
+        assert (one.state, one.epoch, one.stage_text) == ("running", 2, "training")
+        assert one.left_high_seconds is not None
+        assert "at most" in views.left_text(one)
+        assert dashboard.list_runs(tmp_path)[0]["state"] == "running"
+        journal.append("paused", epoch=2)
+        assert look(run_dir).state == "paused"
+        assert dashboard.list_runs(tmp_path)[0]["state"] == "paused"
+    assert "can be resumed" in look(run_dir).state_text
+    assert dashboard.list_runs(tmp_path)[0]["state"].startswith("lost")
+    journal.append("run_interrupted", signal="SIGINT")
+    assert look(run_dir).state == "interrupted"
+    assert dashboard.list_runs(tmp_path)[0]["state"].startswith("interrupted")
+
+
+def test_run_without_events_is_not_started(tmp_path: Path) -> None:
+    """A folder whose log is still to come is shown, not refused."""
+    one = look(tmp_path)
+    assert (one.state, one.fraction, one.models, one.quality) == ("empty", 0.0, (), None)
+    assert "not started yet" in drawn(one, 90)
+    assert "unknown until the first epoch is done" in text_of(html.page(one))
+
+
+def test_watcher_reads_on(tmp_path: Path) -> None:
+    """A second look sees only what is new, and both together all of it."""
+    journal = running(tmp_path / "run")
+    watcher = dashboard.Watcher(tmp_path / "run")
+    assert watcher.look().stage_text == "training"
+    journal.append("stage_started", epoch=2, stage="evaluate")
+    assert watcher.look() == look(tmp_path / "run") or watcher.look().stage_text == "scoring"
+
+
+def test_list_names_damaged_logs(finished: Path, tmp_path: Path) -> None:
+    """One broken run does not hide the others."""
+    report_factory.write(tmp_path / "a-whole", epochs=1)
+    (tmp_path / "b-broken").mkdir()
+    (tmp_path / "b-broken" / runlog.LOG_NAME).write_bytes(b"{not json\n")
+    (tmp_path / "no-run").mkdir()
+    rows = dashboard.list_runs(tmp_path)
+    assert [(row["run"], row["state"]) for row in rows] == [
+        ("a-whole", "converged"), ("b-broken", "damaged log")
+    ]  # fmt: skip
+    assert rows[0]["epochs"] == 1
+
+
+def test_long_log_is_listed_from_its_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the tail is read, and the state is the same."""
+    report_factory.write(tmp_path / "run")
+    whole = dashboard.list_runs(tmp_path)
+    monkeypatch.setattr(runs, "TAIL_BYTES", 4000)
+    cut = dashboard.list_runs(tmp_path)
+    assert [row["state"] for row in cut] == [row["state"] for row in whole]
+
+
+def test_run_is_found_by_name_beginning_path_and_age(finished: Path) -> None:
+    """The newest when nothing is named; a beginning when it names one only."""
+    base = finished.parent
+    assert dashboard.find_run(base) == finished
+    assert dashboard.find_run(base, "20260101") == finished
+    assert dashboard.find_run(base, str(finished)) == finished
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, ["holds no runs", "bondx run"]),
+        ("2026", ["several"]),
+        ("20260101T000000Z-tinny", ["no run folder", "did you mean '20260101T000000Z-tiny'?"]),
+    ],
+)
+def test_run_that_is_not_there_is_bad_input(
+    text: str | None, words: list[str], tmp_path: Path
+) -> None:
+    """The message says where was looked, what would do and what comes near."""
+    if text:
+        report_factory.write(tmp_path / "20260101T000000Z-tiny", epochs=1)
+        report_factory.write(tmp_path / "20260102T000000Z-tony", epochs=1)
+    with pytest.raises(BadInput) as caught:
+        dashboard.find_run(tmp_path, text)
+    assert all(word in str(caught.value) for word in words)
+    with pytest.raises(BadInput, match="no run folder"):
+        dashboard.status(tmp_path)
+
+
+def test_status_is_strict_json(finished: Path) -> None:
+    """What scripts read parses everywhere and agrees with the text."""
+    row = dashboard.status(finished)
+    again = json.loads(json.dumps(row, allow_nan=False))
+    assert again["quality"] == row["quality"]
+    assert f"{row['quality']:.3f}" in dashboard.status_text(row)
+
+
+@pytest.mark.parametrize("width", [60, 80, 110, 140, 200])
+def test_terminal_shows_every_champion_at_any_width(finished: Path, width: int) -> None:
+    """Each model's skill stands on its own line, and no line is too long."""
+    shown = drawn(look(finished), width)
+    assert max(map(len, shown.splitlines())) <= width
+    for row in look(finished).models:
+        (line,) = [x for x in shown.splitlines() if x.startswith(views.MODEL_WORDS[row["model"]])]
+        assert f"{row['skill']:.3f}" in line
+
+
+def test_terminal_speaks_plainly_without_a_terminal(finished: Path, capsys: Shown) -> None:
+    """Piped output is lines: the last epoch and the end; JSON is one object per change."""
+    assert dashboard.watch(finished) == 0
+    plain = capsys.readouterr().out
+    assert "epoch 6/100" in plain
+    assert plain.strip().endswith("the champions gained less than the threshold")
+    assert "\x1b" not in plain
+    assert dashboard.watch(finished, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "converged"
+
+
+def test_live_view_ends_with_the_run(finished: Path) -> None:
+    """On a terminal the last picture stays and names the end."""
+    console = Console(width=100, force_terminal=True, record=True, file=io.StringIO())
+    terminal._follow_live(dashboard.Watcher(finished), console)
+    assert "converged" in console.export_text()
+
+
+def test_viewer_may_leave(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends the watching quietly."""
+
+    def leave(watcher: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(terminal, "_follow_plain", leave)
+    assert dashboard.watch(finished) == 0
+
+
+def test_page_is_accessible_and_runs_no_script(finished: Path) -> None:
+    """Tables have captions and scopes, every verdict is a word, the state is announced."""
+    page = html.page(look(finished))
+    assert page.count("<table>") == page.count("<caption>") == 3
+    assert page.count("<th ") == page.count('<th scope="col"')
+    assert page.count('role="status"') == 1
+    assert "<script" not in page
+    assert text_of(page).count("pass") >= 5
+
+
+def test_failed_gate_is_marked_by_word_and_sign(tmp_path: Path) -> None:
+    """A failing gate does not pass by colour alone."""
+    journal = running(tmp_path / "run")
+    journal.append(
+        "dataset_rejected", epoch=2, draw=0, stream="epoch/0002/draw/0",
+        findings=report_factory.findings(2, "fail"),
+    )  # fmt: skip
+    one = look(tmp_path / "run")
+    assert 'class="bad">fail' in html.page(one)
+    assert any("refused by" in text for text in one.decisions)
+
+
+def test_dashboard_class_keeps_its_promise(finished: Path, capsys: Shown) -> None:
+    """The promised methods show, refresh and summarise."""
+    one = BondXAIDashboard(finished)
+    one._display_dashboard()
+    assert "converged" in capsys.readouterr().out
+    assert one._update_dashboard() is one.view
+    assert "converged" in one.generate_summary_report()["text"]
+    assert one.start_monitoring() == 0
+
+
+def test_controller_validates_as_one_types(controller: Controller) -> None:
+    """A wrong value is named beside the form; a right one is confirmed; empty ones are not sent."""
+    controller._fields["max_epochs"].value = "none"
+    assert "max_epochs" in controller._check.value
+    assert "role='alert'" in controller._check.value
+    controller._fields["max_epochs"].value = "3"
+    assert "hold" in controller._check.value
+    assert controller.chosen() == {"max_epochs": "3"}
+    controller._scenario.value = "recession"
+    assert controller.chosen() == {"max_epochs": "3", "scenario": "recession"}
+
+
+def test_controller_starts_from_the_defaults(controller: Controller) -> None:
+    """Every parameters file can be chosen; the default one is."""
+    assert {label for label, _ in controller._file.options} >= {"default", "smoke", "small"}
+    assert Path(controller._file.value).name == "default.yaml"
+
+
+def test_controller_attaches_once(finished: Path) -> None:
+    """Attaching again shows the same; the report is linked; the thread ends with the run."""
+    (finished / "report.html").write_text("<p>report</p>")
+    one = Controller(finished.parent, PARAMETERS)
+    assert one._runs.options[0][1] == finished.name
+    one._buttons["Attach"].click()
+    first = text_of(one.snapshot()).split("last event")[0]
+    one.attach(finished)
+    assert text_of(one.snapshot()).split("last event")[0] == first
+    assert one._progress.value == 1.0
+    assert "Open the report" in one._message.value
+    one.detach()
+    assert one._thread is not None
+    assert not one._thread.is_alive()
+    assert one.panel().children[-1] is one._status
+
+
+def test_controller_says_when_nothing_is_attached(controller: Controller) -> None:
+    """Steering without a run is an answer, not a traceback."""
+    for name in ("Pause", "Continue", "Stop", "Abort", "Resume", "Attach"):
+        controller._message.value = ""
+        controller._buttons[name].click()
+        assert controller._message.value, name
+    assert "No run is attached" in controller.snapshot()
+
+
+def test_controller_steers_by_files(controller: Controller) -> None:
+    """Pause, continue and stop are files that the run looks for between epochs."""
+    run_dir = controller.base / "run"
+    running(run_dir)
+    controller.attach(run_dir)
+    control = run_dir / "control"
+    controller._buttons["Pause"].click()
+    assert (control / "pause").is_file()
+    controller._buttons["Continue"].click()
+    assert not (control / "pause").exists()
+    controller._buttons["Stop"].click()
+    assert (control / "stop").is_file()
+    assert "between two epochs" in controller._message.value
+
+
+def test_abort_signals_only_the_very_process(controller: Controller) -> None:
+    """A process id that another process has since been given is left alone."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        token = runlog.process_start(process.pid)
+        running(controller.base / "other", pid=process.pid, start="1")
+        controller.attach(controller.base / "other")
+        controller._buttons["Abort"].click()
+        assert "gone already" in controller._message.value
+        assert process.poll() is None
+        running(controller.base / "own", pid=process.pid, start=token)
+        controller.attach(controller.base / "own")
+        controller._buttons["Abort"].click()
+        assert process.wait(10) == -15
+
+
+def test_thread_refreshes_and_shows_what_goes_wrong(controller: Controller) -> None:
+    """The view moves by itself; a damaged log is said instead of freezing the view."""
+    journal = running(controller.base / "run")
+    with runlog.RunLock(controller.base / "run"):
+        controller.attach(controller.base / "run")
+        journal.append("stage_started", epoch=2, stage="evaluate")
+        assert wait_for(lambda: "scoring" in controller._status.value)
+        with (controller.base / "run" / runlog.LOG_NAME).open("ab") as log:
+            log.write(b"{damaged\n")
+        assert wait_for(lambda: "is no event" in controller._message.value)
+
+
+def test_start_that_fails_shows_why(controller: Controller, monkeypatch: Any) -> None:
+    """Bad parameters are refused before a process starts; a dying process leaves its words."""
+    controller._fields["max_epochs"].value = "0"
+    controller._buttons["Start"].click()
+    assert "max_epochs" in controller._message.value
+    assert not controller.base.exists()
+    controller._fields["max_epochs"].value = "1"
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    controller._buttons["Start"].click()
+    assert "did not start" in controller._message.value
+
+
+def wait_for(condition: Any, seconds: float = 20) -> bool:
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.05)
+    return bool(condition())
+
+
+def test_sealed_run_verifies_after_watching(tmp_path: Path) -> None:
+    """Watching writes nothing into a run folder."""
+    run_dir = report_factory.write(tmp_path / "run", epochs=1)
+    evidence.seal(run_dir)
+    before = sorted(path for path in run_dir.rglob("*"))
+    look(run_dir)
+    dashboard.status(run_dir)
+    dashboard.list_runs(tmp_path)
+    assert sorted(path for path in run_dir.rglob("*")) == before
