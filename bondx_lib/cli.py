@@ -210,9 +210,13 @@ def _show(run_dir: Path) -> threading.Thread:
 
 
 def _point_to(opened: Sequence[Path]) -> None:
+    from bondx_lib import evidence
+
     for run_dir in opened:
         if (run_dir / "report.html").is_file():
             print(f"report: {run_dir / 'report.html'}")
+        if (pack := evidence.pack_id(run_dir)) is not None:
+            print(f"pack id: {pack}")
 
 
 def _watch(options: argparse.Namespace) -> int:

@@ -142,6 +142,9 @@ class Controller:
         """
         folder = runs.find_run(self.base, str(run_dir))
         self._watcher = Watcher(folder)
+        self.refresh_runs()
+        if folder.name in dict(self._runs.options).values():
+            self._runs.value = folder.name
         self.update()
         if self._thread is None or not self._thread.is_alive():
             self._stop.clear()

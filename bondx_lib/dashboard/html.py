@@ -40,11 +40,12 @@ def head(one: View) -> str:
     """Return state, progress and time as HTML that screen readers announce."""
     quality = "–" if one.quality is None else f"{one.quality:.3f} ({one.band})"
     reason = f'<div class="quiet">{escape(one.reason)}</div>' if one.reason else ""
+    beat = "" if one.ended else f" · last event {duration(one.heartbeat_seconds)} ago"
     return (
         f'<div role="status"><div class="state">{escape(one.state_text)}</div>{reason}'
         f"<div>epoch {one.epoch} of at most {one.max_epochs}, {escape(one.stage_text)} · "
-        f"elapsed {duration(one.elapsed_seconds)} · left: {left_text(one)} · quality {quality} · "
-        f"last event {duration(one.heartbeat_seconds)} ago</div></div>"
+        f"elapsed {duration(one.elapsed_seconds)} · left: {left_text(one)} · "
+        f"quality {quality}{beat}</div></div>"
     )
 
 

@@ -95,10 +95,10 @@ def _head(one: View) -> Group:
         Text(f"epoch {one.epoch} of at most {one.max_epochs}: {one.stage_text}"),
     )
     quality = "–" if one.quality is None else f"{one.quality:.3f} ({one.band})"
+    beat = "" if one.ended else f" · last event {duration(one.heartbeat_seconds)} ago"
     facts = Text(
         f"elapsed {duration(one.elapsed_seconds)} · left {left_text(one)}\n"
-        f"quality {quality} {sparkline(one.quality_history, 0.8, 1.0)} · "
-        f"last event {duration(one.heartbeat_seconds)} ago"
+        f"quality {quality} {sparkline(one.quality_history, 0.8, 1.0)}{beat}"
     )
     reason = [Text(one.reason, style="dim")] if one.reason else []
     return Group(state, *reason, bar, facts)

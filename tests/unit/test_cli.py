@@ -217,7 +217,9 @@ def test_progress_is_shown_unless_quiet(
     assert str(folder) not in capsys.readouterr().out.replace(f"report: {folder}", "")
     assert bondx("run") == 0
     assert watched == [folder]
-    assert f"run folder: {folder}" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert f"run folder: {folder}" in shown
+    assert f"pack id: {evidence.pack_id(folder)}" in shown
 
 
 def test_params_prints_every_parameter(capsys: Shown) -> None:
