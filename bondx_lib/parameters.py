@@ -24,10 +24,7 @@ NOT_IDENTITY: Final = ("name", "output", "logging", "execution")
 
 ExportFormat = Literal["csv", "jsonl", "json", "parquet"]
 BaseModelName = Literal["xgboost", "random_forest", "gradient_boosting"]
-Scenario = Literal[
-    "baseline", "recession", "liquidity_freeze", "downgrade_cascade", "rate_shock", "sector_crisis"
-]
-assert get_args(Scenario) == SCENARIOS
+SCENARIO_RANGE: Final = f"one of {', '.join(SCENARIOS)}; several joined by +"
 
 
 class _Block(BaseModel):
@@ -204,7 +201,7 @@ class Parameters(_Block):
         json_schema_extra=_unit("bonds"),
     )  # fmt: skip
     history_months: int = Field(
-        36, ge=24, le=240, description="months of history of each bond",
+        36, ge=24, le=600, description="months of history of each bond",
         json_schema_extra=_unit("months"),
     )  # fmt: skip
     training_split: float = Field(
@@ -218,7 +215,10 @@ class Parameters(_Block):
     random_seed: int = Field(
         42, ge=0, le=2**63 - 1, description="the one seed of everything random"
     )
-    scenario: Scenario = Field("baseline", description="what happens to the simulated economy")
+    scenario: str = Field(
+        "baseline", description="what happens to the simulated economy",
+        json_schema_extra={"range": SCENARIO_RANGE},
+    )  # fmt: skip
     quality_gates: QualityGates = QualityGates()
     evaluation: Evaluation = Evaluation()
     epoch: EpochRules = EpochRules()
@@ -226,6 +226,16 @@ class Parameters(_Block):
     logging: Logging = Logging()
     execution: Execution = Execution()
     advanced: Advanced = Advanced()
+
+    @field_validator("scenario")
+    @classmethod
+    def _is_scenario(cls, names: str) -> str:
+        for name in names.split("+"):
+            if name not in SCENARIOS:
+                near = nearest(name, SCENARIOS)
+                meant = f"; did you mean {near!r}?" if near else ""
+                raise ValueError(f"is not admissible: {SCENARIO_RANGE}{meant}")
+        return names
 
     def to_yaml(self) -> str:
         """Return all values as YAML, in the order of declaration."""
@@ -397,7 +407,7 @@ def _row(key: str, info: FieldInfo) -> dict[str, str]:
         "key": key,
         "type": _type_name(info.annotation),
         "unit": str(schema.get("unit", "")),
-        "range": _range(info),
+        "range": str(schema.get("range", "")) or _range(info),
         "default": json.dumps(list(value) if isinstance(value, tuple) else value),
         "meaning": info.description or "",
     }

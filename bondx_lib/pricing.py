@@ -12,7 +12,7 @@ Source: [1] in ``docs/references.md``.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -75,6 +75,34 @@ def clean_price(
     count, to_next = _schedule(settlement, maturity)
     dirty, _, _ = _dirty_and_slopes(np.asarray(yield_pct, float), coupon, count, to_next)
     return dirty - coupon / 2 * (1 - to_next)
+
+
+class Quote(NamedTuple):
+    """Price and risk of bonds at given yields; arrays of one shape."""
+
+    clean_price: Floats
+    accrued_interest: Floats
+    duration_years: Floats
+    convexity: Floats
+
+
+def quote(yield_pct: ArrayLike, coupon_pct: ArrayLike, days: ArrayLike) -> Quote:
+    """Return price, accrued interest, duration and convexity in one pass.
+
+    Parameters
+    ----------
+    yield_pct, coupon_pct
+        Percent a year, semi-annual.
+    days
+        30/360 days from settlement to maturity, positive.
+    """
+    coupon = np.asarray(coupon_pct, float)
+    count, to_next = _periods(np.asarray(days, float))
+    dirty, slope, curvature = _dirty_and_slopes(
+        np.asarray(yield_pct, float), coupon, count, to_next
+    )
+    accrued = coupon / 2 * (1 - to_next)
+    return Quote(dirty - accrued, accrued, -slope / dirty, curvature / dirty)
 
 
 def duration_and_convexity(
@@ -149,7 +177,10 @@ def _schedule(settlement: ArrayLike, maturity: ArrayLike) -> tuple[Floats, Float
     missing = np.isnat(np.asarray(settlement, "datetime64[ns]")) | np.isnat(
         np.asarray(maturity, "datetime64[ns]")
     )
-    days = np.where(missing | (days <= 0), np.nan, days)
+    return _periods(np.where(missing | (days <= 0), np.nan, days))
+
+
+def _periods(days: Floats) -> tuple[Floats, Floats]:
     count = np.ceil(days / DAYS_PER_PERIOD)
     return count, days / DAYS_PER_PERIOD - (count - 1)
 

@@ -1,8 +1,10 @@
 """Bonds: terms, dates and identifiers, fixed when a bond is issued.
 
-Coupons are set near the par yield at issue and printed in twentieths or eighths. Identifiers have
-the form of an ISIN under the prefix ``XZ``, which is assigned to nobody, so they can equal no real
-one; names begin with ``SX-``.
+Each issuer has a number of *slots*. A slot holds one bond at a time; when it is about to mature,
+another follows within months, so that a long history stays as full as it began. Coupons are set
+near the par yield at issue and printed in twentieths or eighths. Identifiers have the form of an
+ISIN under the prefix ``XZ``, which is assigned to nobody, so they can equal no real one; names
+begin with ``SX-``.
 
 Sources: facts ``ig_bond``, ``coupon_step``, ``callable``, ``seniority``, ``issue_size``; check
 digit ISO 6166 [4].
@@ -11,96 +13,134 @@ digit ISO 6166 [4].
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
-from bondx_lib.market import macro
-from bondx_lib.market.issuers import BURN_IN, Issuers
-from bondx_lib.market.streams import Streams
+from bondx_lib.market import constants, macro
+from bondx_lib.market.issuers import BURN_IN, MOST_BONDS, Issuers
+from bondx_lib.market.streams import BLOCK, Streams
 from bondx_lib.pricing import par_coupon
-from bondx_lib.schema import FIRST_SPECULATIVE
+from bondx_lib.schema import FIRST_SPECULATIVE, RATINGS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 Dates = NDArray[np.datetime64]
 
 FIRST_MONTH: Final = np.datetime64("2021-01", "M")
 
 TERMS_YEARS: Final = np.array([3, 5, 7, 10, 20, 30])
-TERM_SHARE: Final = {
-    "investment": np.array([0.10, 0.22, 0.12, 0.34, 0.05, 0.17]),
-    "speculative": np.array([0.03, 0.30, 0.35, 0.30, 0.01, 0.01]),
-}
-LONGEST_TERM_MONTHS: Final = 360
-LATEST_ISSUE: Final = 0.6
-"""Bonds are issued up to this share of the history."""
+LONGEST_TERM_MONTHS: Final = 12 * int(TERMS_YEARS[-1])
+REFINANCING_MONTHS: Final = 4
+"""A slot is empty for less than so many months between two bonds."""
+FIRST_ISSUE_MONTHS: Final = 9
+"""A new issuer fills its slots within so many months."""
+SECOND_DAY: Final = 14
+"""Bonds are issued and redeemed on the 1st or so many days later."""
 
-CALLABLE_SHARE: Final = {"investment": 0.88, "speculative": 0.80}
+CALLABLE_SHARE: Final = np.array([0.88, 0.80])
 SECURED_SHARE, SUBORDINATED_SHARE = 0.10, 0.06
-SIZE_LOG_MEAN, SIZE_LOG_SD = np.log(4.5e8), 0.65
+SIZE_BY_ASSETS, SIZE_LOG_SD = 0.25, 0.65
 TWENTIETHS: Final = 0.76
+LOWEST_COUPON_PCT, HIGHEST_COUPON_PCT = 0.25, 14.0
+ISSUE_SPREAD_CENTRES: Final = np.array([1, 3, 6, 9, 12, 15, 18, 21])
+
+LETTERS_IN_ID: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_GENERATIONS: Final = 64
+_STRIDE: Final = 9_999_991
+_CHARACTERS: Final = {"bond": 9, "issuer": 8}
+_PREFIX: Final = {"bond": "XZ", "issuer": "SX-"}
+
+assert MOST_BONDS < _GENERATIONS
 
 
 @dataclass(frozen=True)
 class Bonds:
-    """A world's bonds; every array has one entry per bond, dates are calendar days."""
+    """The bonds of a block of seats, in the order of seat, slot, issuer and issue.
 
-    issuer: Ints
+    Attributes
+    ----------
+    seat, generation, key
+        Of each bond: the issuer's seat within the block, which issuer of the seat, and a number
+        that names the bond within its world.
+    issue_month, maturity_month, late
+        Months since the first observation, and whether the day is the later of the two.
+    coupon_pct, seniority, callable, amount, habit
+        Terms, and a constant part of the bond's illiquidity (standard normal).
+    current
+        Months first, then slot: which bond is on the market, −1 for none.
+    slot_seat
+        The seat of each slot.
+    """
+
+    seat: Ints
+    generation: Ints
+    key: Ints
     issue_month: Ints
-    issue_date: Dates
-    maturity_date: Dates
+    maturity_month: Ints
+    late: Bools
     coupon_pct: Floats
     seniority: Ints
-    callable: NDArray[np.bool_]
+    callable: Bools
     amount: Floats
+    habit: Floats
+    current: Ints
+    slot_seat: Ints
 
     @property
     def count(self) -> int:
         """Return the number of bonds."""
-        return len(self.issuer)
+        return len(self.seat)
 
 
-def simulate(
-    streams: Streams, issuers: Issuers, economy: macro.State, burn_in: int, months: int
-) -> Bonds:
-    """Return the bonds of all issuers, each on the market for at least one month."""
-    issuer = np.repeat(np.arange(issuers.count), issuers.bonds)
-    number = len(issuer)
-    rating = np.clip(issuers.rating[BURN_IN], 1, 21)[issuer]
-    speculative = rating >= FIRST_SPECULATIVE
-    uniform = streams.uniform("terms", 0, number, 7)
-    term = _term(uniform[:, 0], speculative)
-    issue_month = _issue_month(uniform[:, 1], term, issuers, issuer, months)
-    day = np.where(uniform[:, 2] < 0.5, 0, 14)
-    spread_pct = np.exp(
-        np.interp(rating, [1, 6, 9, 12, 15, 18], np.log([0.6, 1.1, 1.7, 3.2, 5, 9]))
+@dataclass(frozen=True)
+class _Issue:
+    """Bonds issued into some slots: for each its slot, its last month on the market, its terms."""
+
+    slot: Ints
+    end: Ints
+    columns: dict[str, NDArray[np.generic]]
+
+
+def simulate(streams: Streams, issuers: Issuers, economy: macro.State, burn_in: int) -> Bonds:
+    """Return the bonds of a block of seats, each on the market for at least one month."""
+    slot_seat = np.repeat(np.arange(BLOCK), issuers.slots)
+    place = np.arange(len(slot_seat)) - np.repeat(
+        np.cumsum(issuers.slots) - issuers.slots, issuers.slots
     )
-    curve = economy.curve[burn_in + issue_month]
-    par_yield = macro.risk_free_pct(curve, term / 12) + spread_pct
-    noise = streams.normal("bond sizes", 0, number, 2)
-    coupon = np.maximum(par_yield + 0.15 * noise[:, 0], 0.25)
-    seniority = np.searchsorted(
-        [SECURED_SHARE, 1 - SUBORDINATED_SHARE], uniform[:, 4], side="right"
-    )
-    callable_share = np.where(
-        speculative, CALLABLE_SHARE["speculative"], CALLABLE_SHARE["investment"]
-    )
-    size = SIZE_LOG_MEAN + 0.25 * (issuers.log_assets[issuer] - 22) + SIZE_LOG_SD * noise[:, 1]
-    return Bonds(
-        issuer=issuer,
-        issue_month=issue_month,
-        issue_date=_day(issue_month, day),
-        maturity_date=_day(issue_month + term, day),
-        coupon_pct=np.where(
-            uniform[:, 3] < TWENTIETHS, par_coupon(coupon, 0.05), par_coupon(coupon, 0.125)
-        ).round(3),
-        seniority=seniority,
-        callable=uniform[:, 5] < callable_share,
-        amount=np.clip(np.round(np.exp(size) / 2.5e7) * 2.5e7, 5e7, 8e9),
-    )
+    months = len(issuers.rating) - BURN_IN
+    issues: list[_Issue] = []
+    for generation, begin, end in _lives(issuers):
+        rng = streams.common(f"bonds of generation {generation}", issuers.first // BLOCK)
+        issues += _chain(
+            rng, issuers, economy, burn_in, generation, slot_seat, begin[slot_seat], end[slot_seat]
+        )
+    slot = np.concatenate([issue.slot for issue in issues])
+    columns = {
+        name: np.concatenate([issue.columns[name] for issue in issues])
+        for name in issues[0].columns
+    }
+    order = np.lexsort((columns["issue_month"], slot))
+    number = np.empty(len(order), np.int64)
+    number[order] = np.arange(len(order))
+    current = np.full((months, len(slot_seat)), -1)
+    ends = np.concatenate([issue.end for issue in issues])
+    begins = np.maximum(columns["issue_month"], 0).astype(np.int64)
+    lengths = ends - begins
+    cells = np.repeat(begins * len(slot_seat) + slot, lengths)
+    ahead = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    current.ravel()[cells + ahead * len(slot_seat)] = np.repeat(number, lengths)
+    columns = {name: values[order] for name, values in columns.items()}
+    serial = columns.pop("serial").astype(np.int64)
+    seat = slot_seat[slot[order]]
+    issuer_key = (issuers.first + seat) * _GENERATIONS + columns["generation"]
+    key = (issuer_key * _GENERATIONS + place[slot[order]]) * _GENERATIONS + serial
+    return Bonds(seat=seat, key=key, current=current, slot_seat=slot_seat, **columns)
 
 
 def month_ends(months: int) -> Dates:
@@ -109,39 +149,44 @@ def month_ends(months: int) -> Dates:
     return np.asarray((first + 1).astype("datetime64[D]") - 1)
 
 
-def identifiers(path: str, seed: int, number: int, kind: str) -> NDArray[np.str_]:
-    """Return as many identifiers as asked for, unique within a draw.
+def dates(month: Ints, late: Bools) -> Dates:
+    """Return the calendar days of issues or redemptions."""
+    day = (FIRST_MONTH + month).astype("datetime64[D]")
+    return np.asarray(day + np.where(late, SECOND_DAY, 0))
+
+
+def issuer_keys(issuers: Issuers) -> Ints:
+    """Return a number that names each issuer within its world, by generation and seat."""
+    generations = len(issuers.habits.rating)
+    seats = issuers.first + np.arange(len(issuers.sector))
+    return np.asarray(seats * _GENERATIONS + np.arange(generations)[:, None])
+
+
+def identifiers(path: str, seed: int, keys: Ints, kind: str) -> NDArray[np.str_]:
+    """Return an identifier for each key; different keys have different ones.
 
     Parameters
     ----------
     path, seed
         Which draw they belong to; another draw has others.
-    number
-        How many.
+    keys
+        Whole numbers from 0 to 10**12.
     kind
         ``"bond"`` (form of an ISIN) or ``"issuer"`` (prefix ``SX-``).
     """
     salt = hashlib.sha256(f"{seed}|{path}|{kind}".encode()).digest()
-    offset = int.from_bytes(salt[:6], "big")
-    space = 36**5 if kind == "bond" else 36**4
-    stride = 36 * 17 + 1
-    head = _base36(offset % 36**4, 4)
-    tails = [
-        _base36((offset + key * stride) % space, 5 if kind == "bond" else 4)
-        for key in range(number)
-    ]
-    if kind == "issuer":
-        return np.array([f"SX-{head}{tail}" for tail in tails], dtype=np.str_)
-    return np.array([_with_check_digit(f"XZ{head}{tail}") for tail in tails], dtype=np.str_)
-
-
-def issuer_names(streams: Streams, issuers: Issuers) -> list[str]:
-    """Return invented company names, each beginning with SX-."""
-    picks = (streams.uniform("names", 0, issuers.count, 3) * len(_SYLLABLES)).astype(int)
-    return [
-        f"SX-{_SYLLABLES[a]}{_SYLLABLES[b].lower()} {_SUFFIXES[sector][c % len(_SUFFIXES[sector])]}"
-        for (a, b, c), sector in zip(picks, issuers.sector, strict=True)
-    ]
+    width = _CHARACTERS[kind]
+    space = len(LETTERS_IN_ID) ** width
+    number = (int.from_bytes(salt[:6], "big") % space + keys * _STRIDE) % space
+    values = np.empty((len(keys), width), np.int64)
+    for place in range(width - 1, -1, -1):
+        number, values[:, place] = np.divmod(number, len(LETTERS_IN_ID))
+    head = [LETTERS_IN_ID.find(character) for character in _PREFIX[kind]]
+    if kind == "bond":
+        values = np.hstack([np.tile(head, (len(keys), 1)), values])
+        values = np.hstack([values, _check_digits(values)[:, None]])
+        return _text(values)
+    return np.char.add(_PREFIX[kind], _text(values))
 
 
 def has_valid_check_digit(identifier: str) -> bool:
@@ -150,7 +195,20 @@ def has_valid_check_digit(identifier: str) -> bool:
     >>> has_valid_check_digit("US0378331005"), has_valid_check_digit("US0378331006")
     (True, False)
     """
-    return _with_check_digit(identifier[:-1]) == identifier
+    values = np.array([[LETTERS_IN_ID.index(character) for character in identifier[:-1]]])
+    return identifier[-1] == str(_check_digits(values)[0])
+
+
+def issuer_names(issuers: Issuers) -> NDArray[np.str_]:
+    """Return invented company names by generation and seat, each beginning with SX-."""
+    first, second, last = np.moveaxis(issuers.habits.name, -1, 0)
+    syllables = np.array(_SYLLABLES)
+    heads = syllables[(first * len(syllables)).astype(int)]
+    tails = np.char.lower(syllables[(second * len(syllables)).astype(int)])
+    kinds = np.array(_SUFFIXES)[issuers.sector, (last * len(_SUFFIXES[0])).astype(int)]
+    return np.char.add(
+        np.char.add(np.char.add("SX-", np.char.add(heads, tails)), " "), kinds
+    )
 
 
 _SYLLABLES: Final = (
@@ -163,49 +221,139 @@ _SUFFIXES: Final = (
     ("Energy", "Pipelines", "Petroleum", "Power"),
     ("Industries", "Logistics", "Machinery", "Materials"),
     ("Foods", "Brands", "Retail", "Beverages"),
-    ("Health", "Pharma", "Clinics", "Devices Medical"),
+    ("Health", "Pharma", "Clinics", "Laboratories"),
 )
 
 
-def _term(uniform: Floats, speculative: NDArray[np.bool_]) -> Ints:
-    investment_pick = np.searchsorted(np.cumsum(TERM_SHARE["investment"]), uniform)
-    speculative_pick = np.searchsorted(np.cumsum(TERM_SHARE["speculative"]), uniform)
-    pick = np.minimum(
-        np.where(speculative, speculative_pick, investment_pick), len(TERMS_YEARS) - 1
+def _lives(issuers: Issuers) -> Iterator[tuple[int, Ints, Ints]]:
+    """Yield for each generation the months from which and before which its issuers are rated."""
+    rating = issuers.rating[BURN_IN:]
+    rated = (rating >= 1) & (rating <= len(RATINGS))
+    for generation in range(int(issuers.generation.max()) + 1):
+        here = rated & (issuers.generation[BURN_IN:] == generation)
+        begin = here.argmax(axis=0)
+        yield generation, begin, begin + here.sum(axis=0)
+
+
+def _chain(
+    rng: Generator,
+    issuers: Issuers,
+    economy: macro.State,
+    burn_in: int,
+    generation: int,
+    seat: Ints,
+    begin: Ints,
+    end: Ints,
+) -> list[_Issue]:
+    """Return one issue after the other into the slots of one generation of issuers."""
+    issues: list[_Issue] = []
+    issue = begin + (FIRST_ISSUE_MONTHS * rng.random(len(seat))).astype(np.int64)
+    age = rng.random(len(seat))
+    serial = 0
+    while True:
+        uniform = rng.random((7, len(seat)))
+        normal = rng.standard_normal((3, len(seat)))
+        speculative = _rating_at(issuers, seat, issue) >= FIRST_SPECULATIVE
+        outstanding = (generation == 0) & (serial == 0) & (begin == 0)
+        term = _term(uniform[0], speculative, outstanding)
+        issue = np.where(outstanding, -np.floor(age * term).astype(np.int64), issue)
+        stays = np.minimum(end, issue + term - 1)
+        live = (end > begin) & (stays > np.maximum(issue, 0))
+        if live.any():
+            columns = _terms(issuers, economy, burn_in, seat, issue, term, uniform, normal)
+            columns |= {"generation": np.full(len(seat), generation),
+                        "serial": np.full(len(seat), serial)}  # fmt: skip
+            issues.append(
+                _Issue(
+                    np.flatnonzero(live), stays[live],
+                    {name: values[live] for name, values in columns.items()},
+                )
+            )  # fmt: skip
+        issue = issue + term - 1 + (REFINANCING_MONTHS * uniform[6]).astype(np.int64)
+        serial += 1
+        if (issue >= end).all():
+            return issues
+
+
+def _terms(
+    issuers: Issuers,
+    economy: macro.State,
+    burn_in: int,
+    seat: Ints,
+    issue: Ints,
+    term: Ints,
+    uniform: Floats,
+    normal: Floats,
+) -> dict[str, NDArray[np.generic]]:
+    """Return what is fixed at issue; the economy's months before its burn-in count as its first."""
+    rating = _rating_at(issuers, seat, issue)
+    when = np.clip(burn_in + issue, 0, len(economy.regime) - 1)
+    spread_pct = np.exp(
+        np.interp(
+            rating, ISSUE_SPREAD_CENTRES, np.log(constants.array("spread.level_bps") / 100)
+        )
+        + economy.premium[when]
     )
+    par_yield = macro.risk_free_pct(economy.curve[when], term / 12) + spread_pct
+    coupon = np.clip(par_yield + 0.15 * normal[0], LOWEST_COUPON_PCT, HIGHEST_COUPON_PCT)
+    assets = issuers.habit("log_assets")[np.clip(issue, 0, len(issuers.rating) - BURN_IN - 1), seat]
+    size = constants.scalar("bonds.log_size") + SIZE_BY_ASSETS * (assets - 22)
+    size = np.exp(size + SIZE_LOG_SD * normal[1])
+    return {
+        "issue_month": issue,
+        "maturity_month": issue + term,
+        "late": uniform[1] < 0.5,
+        "coupon_pct": np.where(
+            uniform[2] < TWENTIETHS, par_coupon(coupon, 0.05), par_coupon(coupon, 0.125)
+        ).round(3),
+        "seniority": np.searchsorted(
+            [SECURED_SHARE, 1 - SUBORDINATED_SHARE], uniform[3], side="right"
+        ),
+        "callable": uniform[4] < CALLABLE_SHARE[(rating >= FIRST_SPECULATIVE).astype(int)],
+        "amount": np.clip(np.round(size / 2.5e7) * 2.5e7, 5e7, 8e9),
+        "habit": normal[2],
+    }
+
+
+def _rating_at(issuers: Issuers, seat: Ints, month: Ints) -> Ints:
+    """Return the rating in a month; before the first observation the one that was first seen."""
+    last = len(issuers.rating) - BURN_IN - 1
+    rating = issuers.rating[BURN_IN + np.clip(month, 0, last), seat]
+    return np.clip(rating, 1, 21)
+
+
+def _term(uniform: Floats, speculative: Bools, outstanding: Bools) -> Ints:
+    """Draw terms in months; of bonds that are outstanding anyway, the longer the more."""
+    picks = []
+    for name in ("bonds.term_share_investment", "bonds.term_share_speculative"):
+        share = constants.array(name)
+        lengths = share * TERMS_YEARS
+        fresh, old = (np.cumsum(weights) / weights.sum() for weights in (share, lengths))
+        picks.append(
+            np.where(outstanding, np.searchsorted(old, uniform), np.searchsorted(fresh, uniform))
+        )
+    pick = np.minimum(np.where(speculative, picks[1], picks[0]), len(TERMS_YEARS) - 1)
     return np.asarray(12 * TERMS_YEARS[pick], dtype=np.int64)
 
 
-def _issue_month(uniform: Floats, term: Ints, issuers: Issuers, issuer: Ints, months: int) -> Ints:
-    """Spread issues over the past term and the first part of the history.
-
-    A bond that its issuer would not live to issue is one of those outstanding from the start.
-    """
-    latest = int(LATEST_ISSUE * months)
-    earliest = 12 - term
-    month = np.floor(earliest + uniform * (latest - earliest)).astype(np.int64)
-    alive = (issuers.rating[BURN_IN:] >= 1) & (issuers.rating[BURN_IN:] <= 21)
-    lives = alive.sum(axis=0)[issuer]
-    return np.where(month >= lives, earliest + (month - earliest) % (1 - earliest), month)
+def _text(values: Ints) -> NDArray[np.str_]:
+    """Return rows of base-36 digits as strings."""
+    characters = np.array(list(LETTERS_IN_ID), dtype="U1")[values]
+    return np.ascontiguousarray(characters).view(f"U{values.shape[1]}")[:, 0]
 
 
-def _day(month: Ints, day: Ints) -> Dates:
-    return np.asarray((FIRST_MONTH + month).astype("datetime64[D]") + day)
+def _check_digits(values: Ints) -> Ints:
+    """Return the Luhn digit of each row of base-36 digits, letters counting as two digits."""
+    total = np.zeros(len(values), np.int64)
+    double = np.ones(len(values), bool)
+    for place in range(values.shape[1] - 1, -1, -1):
+        tens, units = np.divmod(values[:, place], 10)
+        total += _luhn(units, double)
+        total += np.where(tens > 0, _luhn(tens, ~double), 0)
+        double = np.where(tens > 0, double, ~double)
+    return np.asarray(-total % 10)
 
 
-def _base36(number: int, width: int) -> str:
-    digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    text = ""
-    for _ in range(width):
-        number, rest = divmod(number, 36)
-        text = digits[rest] + text
-    return text
-
-
-def _with_check_digit(body: str) -> str:
-    digits = "".join(str(int(character, 36)) for character in body)
-    total = 0
-    for position, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if position % 2 == 0 else 1)
-        total += value // 10 + value % 10
-    return f"{body}{-total % 10}"
+def _luhn(digit: Ints, double: Bools) -> Ints:
+    twice = 2 * digit
+    return np.where(double, twice // 10 + twice % 10, digit)

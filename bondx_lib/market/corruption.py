@@ -6,13 +6,15 @@ model can be scored. Which rows are hit, and how, depends on the bond and the mo
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bondx_lib.schema import CORRUPTION_KINDS
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 RATE: Final = {
     "decimal_slip": 0.0025,
@@ -27,65 +29,61 @@ RATE: Final = {
 
 assert tuple(RATE) == CORRUPTION_KINDS
 
-QUOTE: Final = [
+KIND: Final = {name: place for place, name in enumerate(CORRUPTION_KINDS)}
+QUOTE: Final = (
     "clean_price", "yield_pct", "spread_bps", "duration_years", "convexity", "bid_price",
     "ask_price", "bid_ask_bps", "depth_usd",
-]  # fmt: skip
+)  # fmt: skip
+WRONG_DAYS: Final = 3653
+WRONG_UNIT: Final = 1000
 
 
-def kinds(uniform: NDArray[np.float64]) -> NDArray[np.int64]:
+def kinds(uniform: Floats) -> Ints:
     """Return for each uniform number which kind of damage it means, −1 for none."""
     picked = np.searchsorted(np.cumsum(list(RATE.values())), uniform, side="right")
     return np.where(picked < len(RATE), picked, -1).astype(np.int64)
 
 
-def apply(
-    panel: pd.DataFrame, truth: pd.DataFrame, detail: NDArray[np.float64]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return panel and truth with the rows damaged that ``truth.corruption_kind`` names.
+def apply(columns: dict[str, Any], kind: Ints, before: Ints, detail: Floats) -> None:
+    """Damage rows in place.
 
     Parameters
     ----------
-    panel, truth
-        Of equal row order, sorted by date and bond; ``truth`` already names the kind per row.
+    columns
+        The panel's columns, rows in order of time.
+    kind
+        Of each row: which kind hits it, −1 for none.
+    before
+        Of each row: the row of the same bond a month before, −1 for none; no row that has none is
+        marked as a stale quote.
     detail
         Uniform numbers per row that choose among variants of a kind.
 
     Notes
     -----
-    A stale quote needs a month before it: a bond's first row is left alone, and its label taken
-    back. A duplicated row stands directly behind its original; only the copy is labelled.
+    A duplicated row stands directly behind its original and differs in nothing; only the copy is
+    labelled, so there is nothing to do for it here.
     """
-    panel, truth = panel.copy(), truth.copy()
-    kind = truth["corruption_kind"]
-    first = ~panel.duplicated("bond_id")
-    taken_back = (kind == "stale_quote") & first
-    truth.loc[taken_back, ["corrupted", "corruption_kind"]] = [False, None]
-    hit = {name: (truth["corruption_kind"] == name).to_numpy(bool) for name in CORRUPTION_KINDS}
-    panel.loc[hit["stale_quote"], QUOTE] = np.nan
-    panel[QUOTE] = panel.groupby("bond_id", sort=False)[QUOTE].ffill()
-    slip = np.where(detail < 0.5, 10.0, 0.1)
-    panel.loc[hit["decimal_slip"], "spread_bps"] *= slip[hit["decimal_slip"]]
-    panel.loc[hit["sign_flip"], "spread_bps"] *= -1
-    swapped = hit["swapped_bid_ask"]
-    panel.loc[swapped, ["bid_price", "ask_price"]] = panel.loc[
-        swapped, ["ask_price", "bid_price"]
-    ].to_numpy()
-    panel.loc[swapped, "bid_ask_bps"] *= -1
-    wrong = hit["wrong_maturity"]
-    shift = pd.to_timedelta(np.where(detail < 0.5, -1, 1)[wrong] * 3653, unit="D")
-    panel.loc[wrong, "maturity_date"] = panel.loc[wrong, "maturity_date"] + shift
-    panel.loc[hit["volume_unit"], "volume_usd"] *= 1000
-    return _with_duplicates(panel, truth, hit["duplicated_row"])
+    _make_stale(columns, np.flatnonzero(kind == KIND["stale_quote"]), before)
+    slip = np.flatnonzero(kind == KIND["decimal_slip"])
+    columns["spread_bps"][slip] *= np.where(detail[slip] < 0.5, 10.0, 0.1)
+    columns["spread_bps"][kind == KIND["sign_flip"]] *= -1
+    swapped = kind == KIND["swapped_bid_ask"]
+    bid, ask = columns["bid_price"], columns["ask_price"]
+    bid[swapped], ask[swapped] = ask[swapped], bid[swapped].copy()
+    columns["bid_ask_bps"][swapped] *= -1
+    wrong = np.flatnonzero(kind == KIND["wrong_maturity"])
+    days = np.where(detail[wrong] < 0.5, -WRONG_DAYS, WRONG_DAYS)
+    columns["maturity_date"][wrong] += days.astype("timedelta64[D]")
+    columns["volume_usd"][kind == KIND["volume_unit"]] *= WRONG_UNIT
 
 
-def _with_duplicates(
-    panel: pd.DataFrame, truth: pd.DataFrame, doubled: NDArray[np.bool_]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    order = np.repeat(np.arange(len(panel)), 1 + doubled)
-    copy = np.zeros(len(order), bool)
-    copy[1:] = order[1:] == order[:-1]
-    truth = truth.iloc[order].reset_index(drop=True)
-    original = np.isin(order, np.flatnonzero(doubled)) & ~copy
-    truth.loc[original, ["corrupted", "corruption_kind"]] = [False, None]
-    return panel.iloc[order].reset_index(drop=True), truth
+def _make_stale(columns: dict[str, Any], stale: Ints, before: Ints) -> None:
+    """Give stale rows the quote of the last row of the bond that is not stale."""
+    source = before[stale]
+    marked = np.zeros(len(before), bool)
+    marked[stale] = True
+    while (again := marked[source]).any():
+        source = np.where(again, before[source], source)
+    for name in QUOTE:
+        columns[name][stale] = columns[name][source]

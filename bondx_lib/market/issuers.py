@@ -11,6 +11,10 @@ with the credit cycle :math:`c` and the sector's stress :math:`g`. Agencies see 
 (:mod:`.ratings`). Accounts are published a quarter late and show :math:`q` through the medians of
 the ratios by rating, the issuer's own constant habits and noise.
 
+Issuers live in *seats*. When one defaults or has its rating withdrawn, a new issuer of the same
+class (investment or speculative grade) takes its seat some months later, so that a long history
+neither empties nor changes its mix. A seat's number and the generation together name an issuer.
+
 Sources: facts ``issuer_mix``, ``ratio``, ``bonds_per_issuer``, ``one_bond_issuers``.
 """
 
@@ -20,11 +24,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from bondx_lib.market import facts, macro, ratings
-from bondx_lib.market.streams import Streams
+from bondx_lib.market import constants, facts, macro, ratings
+from bondx_lib.market.streams import BLOCK, Streams
 from bondx_lib.schema import FIRST_SPECULATIVE, LETTERS, RATING_NUMBER, SECTORS
 
 Floats = NDArray[np.float64]
@@ -33,27 +38,22 @@ Bools = NDArray[np.bool_]
 
 BURN_IN: Final = 24
 """Months that ratings, trends and memories run before the first observation."""
+VACANT_MONTHS: Final = 3
+"""Months that a seat stays empty after its issuer has left."""
+OLDEST_FIRST_RATING: Final = 96
+"""Ratings are up to so many months old when the burn-in begins."""
 
 TREND_KEEP, TREND_NOISE = 0.85, 0.055
 QUALITY_PULL, QUALITY_NOISE = 0.03, 0.12
 CYCLE_PUSH, SECTOR_PUSH = 0.045, 0.10
 ANCHOR_SPREAD: Final = 0.7
 
-_RATED: Final = ("AA", "A", "BBB", "BB", "B", "CCC")
-AAA_SHARE: Final = 0.5
-"""Per cent of rated issuers; the published counts leave them out."""
-LETTER_SHARE: Final = dict(
-    zip(("AAA", *_RATED), [AAA_SHARE, *facts.by_letter("issuer_mix.{}", _RATED)], strict=True)
-)
 NOTCHES: Final = {
     "AAA": ("AAA",), "AA": ("AA+", "AA", "AA-"), "A": ("A+", "A", "A-"),
     "BBB": ("BBB+", "BBB", "BBB-"), "BB": ("BB+", "BB", "BB-"), "B": ("B+", "B", "B-"),
     "CCC": ("CCC+", "CCC", "CCC-"),
 }  # fmt: skip
 SECTOR_SHARE: Final = np.array([0.14, 0.22, 0.13, 0.20, 0.18, 0.13])
-
-BONDS_LOG_MEAN: Final = {"investment": 1.10, "speculative": 0.50}
-BONDS_LOG_SD: Final = {"investment": 1.05, "speculative": 0.75}
 MOST_BONDS: Final = 45
 
 _CENTRES: Final = np.array([1.0, 3, 6, 9, 12, 15, 18, 21])
@@ -78,87 +78,139 @@ class Credit:
 
 
 @dataclass(frozen=True)
-class Issuers:
-    """A world's issuers: what they are, and their paths (months first, then issuer).
+class Habits:
+    """What stays with an issuer for life; each array is (generation, seat) or has one axis more."""
 
-    ``rating`` holds 22 from the month of default and 0 from the month of withdrawal; ``moves`` is
-    +1 in the month of a downgrade or default, −1 in that of an upgrade. Paths begin ``BURN_IN``
-    months before the first observation.
-    """
-
-    sector: Ints
+    rating: Ints
     anchor: Floats
     log_assets: Floats
-    bonds: Ints
-    credit: list[Credit]
+    ratios: Floats
+    alternative: Floats
+    esg: Floats
+    name: Floats
+
+
+@dataclass(frozen=True)
+class Issuers:
+    """A block of seats: what their issuers are, and their paths (months first, then seat).
+
+    Attributes
+    ----------
+    first
+        Number of the block's first seat.
+    sector, slots
+        Of each seat: its sector, and how many bonds it has outstanding.
+    habits
+        Of each generation and seat.
+    quality, trend, memory
+        Hidden state. Paths begin ``BURN_IN`` months before the first observation.
+    rating
+        Notches; 22 from the month of default and 0 from that of withdrawal, until the next issuer.
+    generation
+        Which issuer holds the seat.
+    entered
+        Whether a new issuer takes the seat in the month.
+    downgraded
+        Downgraded or defaulted in the month.
+    rating_age, last_move
+        Months since the last change of rating, and its direction, +1 for a downgrade.
+    equity_return
+        Monthly log returns.
+    """
+
+    first: int
+    sector: Ints
+    slots: Ints
+    habits: Habits
     quality: Floats
+    trend: Floats
+    memory: Floats
     rating: Ints
+    generation: Ints
+    entered: Bools
     downgraded: Bools
+    rating_age: Ints
+    last_move: Ints
     equity_return: Floats
 
-    @property
-    def count(self) -> int:
-        """Return the number of issuers."""
-        return len(self.sector)
+    def credit(self, month: int, seats: int) -> Credit:
+        """Return the state of the first seats in a month of observation."""
+        here = (BURN_IN + month, slice(seats))
+        return Credit(self.quality[here], self.trend[here], self.rating[here], self.memory[here])
+
+    def habit(self, name: str) -> Floats:
+        """Return a habit of the issuers that hold the seats, by month of observation and seat."""
+        values = getattr(self.habits, name)
+        return np.asarray(values[self.generation[BURN_IN:], np.arange(len(self.sector))])
 
 
-def bond_counts(streams: Streams, issuers: int) -> Ints:
-    """Return how many bonds each issuer has outstanding."""
-    speculative = _first_rating(streams, issuers) >= FIRST_SPECULATIVE
-    normal = ndtri(np.clip(streams.uniform("bond count", 0, issuers), 1e-12, 1 - 1e-12))
-    kinds = np.where(speculative, "speculative", "investment")
-    mean = np.array([BONDS_LOG_MEAN[kind] for kind in kinds])
-    spread = np.array([BONDS_LOG_SD[kind] for kind in kinds])
-    return np.asarray(np.clip(np.rint(np.exp(mean + spread * normal)), 1, MOST_BONDS), np.int64)
+def simulate(streams: Streams, block: int, economy: macro.State, burn_in: int) -> Issuers:
+    """Return a block of seats and the lives in them under the given economy.
 
-
-def issuers_for(streams: Streams, bonds: int) -> Ints:
-    """Return bonds per issuer of as many issuers as it takes to have exactly ``bonds`` bonds."""
-    guess = max(8, bonds // 2)
-    counts = bond_counts(streams, guess)
-    while counts.sum() < bonds:
-        guess *= 2
-        counts = bond_counts(streams, guess)
-    needed = int(np.searchsorted(np.cumsum(counts), bonds)) + 1
-    counts = counts[:needed].copy()
-    counts[-1] -= counts.sum() - bonds
-    return counts
-
-
-def simulate(streams: Streams, economy: macro.State, burn_in: int, bonds: int) -> Issuers:
-    """Return the issuers of a world and their lives under the given economy."""
-    counts = issuers_for(streams, bonds)
-    number = len(counts)
+    Parameters
+    ----------
+    streams, block
+        The world's random numbers, and which block of seats.
+    economy, burn_in
+        One path, of which ``burn_in`` months lie before the first observation.
+    """
     months = len(economy.regime) - burn_in + BURN_IN
-    first = burn_in - BURN_IN
-    sector = np.searchsorted(np.cumsum(SECTOR_SHARE), streams.uniform("sector", 0, number))
+    begin = burn_in - BURN_IN
+    rng = streams.common("seats", block)
+    sector = np.searchsorted(np.cumsum(SECTOR_SHARE), rng.random(BLOCK))
     sector = np.minimum(sector, len(SECTORS) - 1)
-    rating = _first_rating(streams, number)
-    habits = streams.normal("habits", 0, number, 2)
-    anchor = rating + ANCHOR_SPREAD * habits[:, 0]
-    log_assets = np.log(6e9) - 0.16 * (rating - 9) + 1.1 * habits[:, 1]
-    shocks = streams.normal("quality", 0, number, months, 2)
-    chances = streams.uniform("rating moves", 0, number, months, 2)
-    state = Credit(0.5 * (anchor + rating), np.zeros(number), rating, np.zeros(number))
-    states, downgraded = [], np.zeros((months, number), bool)
+    speculative = _first_rating(rng.random(BLOCK), None) >= FIRST_SPECULATIVE
+    slots = _slots(rng.random(BLOCK), speculative)
+    age = (OLDEST_FIRST_RATING * rng.random(BLOCK)).astype(np.int64)
+    lives = [_habits(streams, block, 0, speculative)]
+    paths = streams.common("lives", block)
+    shocks = paths.standard_normal((months, 2, BLOCK))
+    chances = paths.random((months, 2, BLOCK))
+    state = _entering(lives[0])
+    generation, vacant = np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.int64)
+    last = np.zeros(BLOCK, np.int64)
+    record: dict[str, list[NDArray[np.generic]]] = {name: [] for name in _RECORDED}
     for month in range(months):
-        here = macro.at(economy, first + month)
-        state, downgraded[month] = step(
-            state, here, sector, anchor, shocks[:, month], chances[:, month], month > BURN_IN
-        )
-        states.append(state)
-    quality = np.stack([state.quality for state in states])
+        here = macro.at(economy, begin + month)
+        anchor = np.choose(generation, [life.anchor for life in lives])
+        before = state.rating
+        state, downgraded = step(
+            state, here, sector, anchor, np.moveaxis(shocks[month], 0, -1), chances[month],
+            month > BURN_IN,
+        )  # fmt: skip
+        gone = (state.rating == ratings.DEFAULTED) | (state.rating == ratings.WITHDRAWN)
+        vacant = np.where(gone, vacant + 1, 0)
+        entered = vacant > VACANT_MONTHS
+        if entered.any():
+            generation = generation + entered
+            while len(lives) <= generation.max():
+                lives.append(_habits(streams, block, len(lives), speculative))
+            state = _seated(state, entered, [_entering(life) for life in lives], generation)
+            vacant = np.where(entered, 0, vacant)
+        moved = np.sign(state.rating - before)
+        age = np.where(moved != 0, 0, age + 1)
+        last = np.where(entered, 0, np.where(moved != 0, moved, last))
+        values = (state.quality, state.trend, state.memory, state.rating, generation, entered,
+                  downgraded, age, last)  # fmt: skip
+        for name, value in zip(_RECORDED, values, strict=True):
+            record[name].append(value)
+    path = {name: np.stack(values) for name, values in record.items()}
     return Issuers(
+        first=block * BLOCK,
         sector=sector,
-        anchor=anchor,
-        log_assets=log_assets,
-        bonds=counts,
-        credit=states,
-        quality=quality,
-        rating=np.stack([state.rating for state in states]),
-        downgraded=downgraded,
-        equity_return=_equity(streams, quality, economy.premium[first:]),
+        slots=slots,
+        habits=Habits(
+            **{name: np.stack([getattr(life, name) for life in lives]) for name in vars(lives[0])}
+        ),
+        equity_return=_equity(paths, path["quality"], path["entered"], economy.premium[begin:]),
+        **path,
     )
+
+
+_RECORDED: Final = (
+    "quality", "trend", "memory", "rating", "generation", "entered", "downgraded", "rating_age",
+    "last_move",
+)  # fmt: skip
 
 
 def drift(
@@ -194,59 +246,117 @@ def step(
     quality, trend = drift(state, here, sector, anchor, shocks)
     events = ratings.hazards(quality, state.rating, state.memory, here.cycle)
     rating, downgraded = ratings.move(
-        state.rating, events, chances[..., 0], chances[..., 1], may_leave=may_leave
+        state.rating, events, chances[0], chances[1], may_leave=may_leave
     )
     memory = np.where(downgraded, 1.0, ratings.MEMORY_FADES * state.memory)
     return Credit(quality, trend, rating, memory), downgraded
 
 
-def accounts(streams: Streams, issuers: Issuers, months: int) -> dict[str, Floats]:
-    """Return the published ratios and equity figures, months first, then issuer."""
-    number = issuers.count
-    habits = streams.normal("ratio habits", 0, number, 5)
-    noise = streams.normal("ratio noise", 0, number, months + 3, 5)
+def accounts(streams: Streams, issuers: Issuers) -> dict[str, Floats]:
+    """Return the published ratios and equity figures, months of observation first, then seat."""
+    rng = streams.common("accounts", issuers.first // BLOCK)
+    months = len(issuers.quality) - BURN_IN
     rows = np.arange(months)
-    quarter = (rows + BURN_IN - 1) // 3 * 3
-    seen = issuers.quality[quarter]
-    eps = np.moveaxis(noise[:, (quarter - BURN_IN) // 3 + 2], 0, 1)
+    quarters = (rows + BURN_IN - 1) // 3 - BURN_IN // 3 + 1
+    eps = rng.standard_normal((months // 3 + 2, 5, BLOCK))[quarters]
+    seen = _seen(issuers, months)
     level = [
         np.interp(seen, _CENTRES, medians)
         for medians in (_LEVERAGE, _COVERAGE, _MARGIN, _CURRENT, _CASH)
     ]
     sector = issuers.sector
-    returns = np.cumsum(issuers.equity_return, axis=0)
-    now = rows + BURN_IN
-    volatility = np.log(0.30) + 0.055 * (issuers.quality[now] - 9) + 0.10 * habits[:, 3]
+    habits = np.moveaxis(issuers.habit("ratios"), -1, 0)
+    returns = np.cumsum(issuers.equity_return, axis=0)[BURN_IN - 3 :]
+    quality = issuers.quality[BURN_IN:]
+    volatility = np.log(0.30) + 0.055 * (quality - 9) + 0.10 * habits[3]
+    volatility += 0.06 * rng.standard_normal((months, BLOCK))
+    size = issuers.habit("log_assets") - 0.01 * (seen - issuers.habit("anchor"))
     return {
         "leverage": np.clip(
-            level[0] + SECTOR_LEVERAGE[sector] + 0.07 * habits[:, 0] + 0.012 * eps[..., 0], 0.01, 2
+            level[0] + SECTOR_LEVERAGE[sector] + 0.07 * habits[0] + 0.012 * eps[:, 0], 0.01, 2
         ),
-        "interest_coverage": np.exp(level[1] + 0.30 * habits[:, 1] + 0.06 * eps[..., 1]) - 2,
-        "operating_margin_pct": level[2] + SECTOR_MARGIN[sector] + 3.0 * habits[:, 2]
-        + 0.8 * eps[..., 2],
-        "current_ratio": np.exp(level[3] + 0.25 * habits[:, 3] + 0.05 * eps[..., 3]),
-        "cash_flow_margin_pct": level[4] + 3.5 * habits[:, 4] + 1.2 * eps[..., 4],
-        "size_log_assets": issuers.log_assets - 0.01 * (seen - issuers.anchor) + 0.01 * eps[..., 0],
-        "equity_return_3m": np.clip(np.expm1(returns[now] - returns[now - 3]), -0.99, 9.0),
-        "equity_volatility": np.clip(np.exp(volatility + 0.06 * noise[:, :months, 4].T), 0.03, 4.5),
-    }  # fmt: skip
+        "interest_coverage": np.exp(level[1] + 0.30 * habits[1] + 0.06 * eps[:, 1]) - 2,
+        "operating_margin_pct": level[2] + SECTOR_MARGIN[sector] + 3.0 * habits[2] + 0.8 * eps[:, 2],
+        "current_ratio": np.exp(level[3] + 0.25 * habits[3] + 0.05 * eps[:, 3]),
+        "cash_flow_margin_pct": level[4] + 3.5 * habits[4] + 1.2 * eps[:, 4],
+        "size_log_assets": size + 0.01 * eps[:, 0],
+        "equity_return_3m": np.clip(np.expm1(returns[3:] - returns[:-3]), -0.99, 9.0),
+        "equity_volatility": np.clip(np.exp(volatility), 0.03, 4.5),
+    }
 
 
-def _first_rating(streams: Streams, issuers: int) -> Ints:
-    """Draw a letter by the mix of rated issuers and one of its notches."""
-    numbers = [RATING_NUMBER[notch] for notches in NOTCHES.values() for notch in notches]
-    shares = [
-        LETTER_SHARE[name] / len(notches) for name, notches in NOTCHES.items() for _ in notches
-    ]
+def _seen(issuers: Issuers, months: int) -> Floats:
+    """Return the quality at the last published quarter's end, or at entry if that is later."""
+    rows = np.arange(len(issuers.quality))[:, None]
+    entry = np.maximum.accumulate(np.where(issuers.entered, rows, 0), axis=0)[BURN_IN:]
+    quarter = (np.arange(months) + BURN_IN - 1) // 3 * 3
+    month = np.maximum(quarter[:, None], entry)
+    return np.asarray(issuers.quality[month, np.arange(issuers.quality.shape[1])])
+
+
+def _slots(uniform: Floats, speculative: Bools) -> Ints:
+    """Return how many bonds a seat has outstanding, log-normal by class."""
+    normal = ndtri(np.clip(uniform, 1e-12, 1 - 1e-12))
+    mean = constants.array("issuers.bonds_log_mean")[speculative.astype(int)]
+    spread = constants.array("issuers.bonds_log_sd")[speculative.astype(int)]
+    return np.clip(np.rint(np.exp(mean + spread * normal)), 1, MOST_BONDS).astype(np.int64)
+
+
+def _habits(streams: Streams, block: int, generation: int, speculative: Bools) -> Habits:
+    """Draw what stays with the issuers of one generation for life."""
+    rng = streams.common(f"issuers of generation {generation}", block)
+    rating = _first_rating(rng.random(BLOCK), speculative)
+    normal = rng.standard_normal((2, BLOCK))
+    return Habits(
+        rating=rating,
+        anchor=rating + ANCHOR_SPREAD * normal[0],
+        log_assets=np.log(6e9) - 0.16 * (rating - 9) + 1.1 * normal[1],
+        ratios=rng.standard_normal((BLOCK, 5)),
+        alternative=rng.standard_normal((BLOCK, 2)),
+        esg=rng.standard_normal((BLOCK, 5)),
+        name=rng.random((BLOCK, 3)),
+    )
+
+
+def _entering(life: Habits) -> Credit:
+    number = len(life.rating)
+    return Credit(
+        0.5 * (life.anchor + life.rating), np.zeros(number), life.rating, np.zeros(number)
+    )
+
+
+def _seated(state: Credit, entered: Bools, fresh: list[Credit], generation: Ints) -> Credit:
+    """Return the state with the newcomers' in their seats."""
+    return Credit(
+        **{
+            name: np.where(
+                entered, np.choose(generation, [getattr(one, name) for one in fresh]), value
+            )
+            for name, value in vars(state).items()
+        }
+    )
+
+
+def _first_rating(uniform: Floats, speculative: Bools | None) -> Ints:
+    """Draw a letter by the entrants' mix and one of its notches; of a class where one is given."""
+    share = constants.array("issuers.entrant_pct")
+    numbers = np.array([RATING_NUMBER[notch] for notches in NOTCHES.values() for notch in notches])
+    shares = np.array([
+        share[place] / len(notches) for place, notches in enumerate(NOTCHES.values())
+        for _ in notches
+    ])  # fmt: skip
     edges = np.cumsum(shares) / np.sum(shares)
-    picked = np.searchsorted(edges, streams.uniform("first rating", 0, issuers), side="right")
-    return np.asarray(numbers)[np.minimum(picked, len(numbers) - 1)]
+    if speculative is not None:
+        border = edges[np.searchsorted(numbers, FIRST_SPECULATIVE) - 1]
+        uniform = np.where(speculative, border + (1 - border) * uniform, border * uniform)
+    picked = np.searchsorted(edges, uniform, side="right")
+    return np.asarray(numbers[np.minimum(picked, len(numbers) - 1)])
 
 
-def _equity(streams: Streams, quality: Floats, premium: Floats) -> Floats:
+def _equity(rng: Generator, quality: Floats, entered: Bools, premium: Floats) -> Floats:
     """Return monthly log equity returns: worse credit and a dearer risk premium lower them."""
-    months, number = quality.shape
     change = np.diff(quality, axis=0, prepend=quality[:1])
+    change[entered] = 0
     market = np.diff(premium, prepend=premium[:1])[:, None]
-    noise = streams.normal("equity", 0, number, months).T
+    noise = rng.standard_normal(quality.shape)
     return np.asarray(0.005 - 0.10 * change - 0.35 * market + 0.065 * noise)

@@ -22,16 +22,18 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import expit, ndtr
 
-from bondx_lib.market import macro
+from bondx_lib.market import constants, macro
 from bondx_lib.market.bonds import Bonds
 from bondx_lib.market.issuers import BURN_IN, Issuers
 from bondx_lib.market.spreads import ar1
-from bondx_lib.market.streams import Streams
+from bondx_lib.market.streams import BLOCK, Streams
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 BASE_INTENSITY: Final = np.log(0.042)
@@ -40,15 +42,14 @@ SHOCK_SIZE, SHOCK_KEEP = 1.5, 0.55
 FUNDING_PUSH: Final = 0.35
 HABIT_SD, WANDER_SD, WANDER_KEEP = 0.45, 0.30, 0.80
 
-_CENTRES: Final = [1, 6, 9, 12, 15, 18, 21]
-BID_ASK_BPS: Final = np.array([26.0, 36, 46, 60, 76, 150, 260])
+CENTRES: Final = np.array([1.0, 6, 9, 12, 15, 18, 21])
 BUSINESS_DAYS: Final = 21
 TYPICAL_LOG_BID_ASK, TYPICAL_LOG_VOLUME, TYPICAL_ZERO = np.log(52.0), np.log(7.5e6), 0.61
 INDEX_SCALE: Final = np.array([0.75, 1.30, 0.22])
 
 
 class Liquidity(NamedTuple):
-    """Liquidity of a world's bonds, months first, then bond."""
+    """Liquidity of a block's bonds, months of observation first, then slot."""
 
     illiquidity: Floats
     shock: Bools
@@ -64,71 +65,62 @@ def simulate(
     age_years: Floats,
 ) -> Liquidity:
     """Return hidden illiquidity, shocks, their probability next month, and what is observed."""
+    rng = streams.common("liquidity", issuers.first // BLOCK)
     months, number = age_years.shape
-    base = _base(streams, issuers, bonds, age_years)
-    wander = ar1(streams.normal("liquidity wander", 0, number, months), WANDER_SD, WANDER_KEEP)
-    trend = np.stack([state.trend for state in issuers.credit[BURN_IN:]])[:, bonds.issuer]
-    uniform = streams.uniform("shocks", 0, number, months).T
+    rating = np.clip(issuers.rating[BURN_IN:], 1, 21)[:, bonds.slot_seat]
+    new = np.diff(bonds.current, axis=0, prepend=bonds.current[:1]) != 0
+    base = _base(bonds, rating, age_years)
+    wander = ar1(rng.standard_normal((months, number)), WANDER_SD, WANDER_KEEP, new)
+    trend = issuers.trend[BURN_IN:][:, bonds.slot_seat]
+    uniform = rng.random((months, number))
+    level = BASE_INTENSITY + BY_FUNDING * economy.funding[:, None] + BY_BASE * base
+    level += BY_TREND * trend
     remains, shock = np.zeros((months, number)), np.zeros((months, number), bool)
     chance = np.zeros((months, number))
     left = np.zeros(number)
     for month in range(months):
         if month:
-            shock[month] = uniform[month] < chance[month - 1]
-            left = SHOCK_KEEP * left + SHOCK_SIZE * shock[month]
+            shock[month] = (uniform[month] < chance[month - 1]) & ~new[month]
+            left = np.where(new[month], 0.0, SHOCK_KEEP * left) + SHOCK_SIZE * shock[month]
         remains[month] = left
-        chance[month] = -np.expm1(
-            -np.exp(
-                BASE_INTENSITY
-                + BY_FUNDING * economy.funding[month]
-                + BY_BASE * base[month]
-                + BY_SHOCK * left
-                + BY_TREND * trend[month]
-            )
-        )
+        chance[month] = -np.expm1(-np.exp(level[month] + BY_SHOCK * left))
     push = FUNDING_PUSH * np.maximum(economy.funding, 0)[:, None]
     illiquidity = base + wander + push + remains
-    observed = _observed(streams, issuers, bonds, illiquidity)
-    return Liquidity(illiquidity, shock, chance, observed)
+    return Liquidity(illiquidity, shock, chance, _observed(rng, bonds, rating, illiquidity))
 
 
-def _base(streams: Streams, issuers: Issuers, bonds: Bonds, age_years: Floats) -> Floats:
-    rating = np.clip(issuers.rating[BURN_IN:][:, bonds.issuer], 1, 21)
-    habit = HABIT_SD * streams.normal("liquidity habit", 0, bonds.count)
+def _base(bonds: Bonds, rating: Ints, age_years: Floats) -> Floats:
+    of_bond = HABIT_SD * bonds.habit - 0.45 * np.log(bonds.amount / 5e8)
     return np.asarray(
         0.30 * (np.log1p(np.maximum(age_years, 0)) - 1.4)
-        - 0.45 * np.log(bonds.amount / 5e8)
         + 0.04 * (rating - 9)
-        + habit
+        + of_bond[bonds.current]
     )
 
 
-def _observed(
-    streams: Streams, issuers: Issuers, bonds: Bonds, illiquidity: Floats
-) -> dict[str, Floats]:
-    months, number = illiquidity.shape
-    noise = np.moveaxis(streams.normal("liquidity noise", 0, number, months, 4), 0, 1)
-    uniform = streams.uniform("last trade", 0, number, months).T
-    rating = np.clip(issuers.rating[BURN_IN:][:, bonds.issuer], 1, 21)
-    bid_ask = np.exp(
-        np.log(np.interp(rating, _CENTRES, BID_ASK_BPS)) + 0.34 * illiquidity + 0.12 * noise[..., 0]
-    )
-    zero = expit(0.45 + 0.80 * illiquidity + 0.25 * noise[..., 1])
+def _observed(rng: Generator, bonds: Bonds, rating: Ints, illiquidity: Floats) -> dict[str, Floats]:
+    noise = rng.standard_normal((4, *illiquidity.shape))
+    amount = bonds.amount[bonds.current]
+    by_rating = np.log(constants.array("liquidity.bid_ask_bps"))
+    bid_ask = np.interp(np.arange(22), CENTRES, by_rating)[rating]
+    bid_ask = np.clip(np.exp(bid_ask + 0.34 * illiquidity + 0.12 * noise[0]), 2, 2500)
+    zero = expit(constants.scalar("liquidity.no_trade") + 0.80 * illiquidity + 0.25 * noise[1])
     zero = np.round(zero * BUSINESS_DAYS) / BUSINESS_DAYS
-    turnover = np.log(0.018) - 0.60 * illiquidity + 0.45 * noise[..., 2]
+    turnover = constants.scalar("liquidity.turnover") - 0.60 * illiquidity + 0.45 * noise[2]
     traded = zero < 1
-    volume = np.where(traded, bonds.amount * np.minimum(np.exp(turnover), 0.6), 0.0)
+    volume = np.where(traded, amount * np.minimum(np.exp(turnover), 0.6), 0.0)
     trades = np.where(traded, np.maximum(np.rint(volume / 4e5), BUSINESS_DAYS * (1 - zero)), 0)
-    since = np.floor(np.log(np.maximum(uniform, 1e-12)) / np.log(np.clip(zero, 0.02, 0.985)))
-    depth = np.exp(np.log(1.2e6) - 0.55 * illiquidity + 0.25 * noise[..., 3])
+    waits = rng.standard_exponential(illiquidity.shape)
+    since = np.floor(-waits / np.log(np.clip(zero, 0.02, 0.985)))
+    depth = np.exp(np.log(1.2e6) - 0.55 * illiquidity + 0.25 * noise[3])
     return {
         "volume_usd": np.round(volume),
         "trade_count": np.rint(trades),
-        "bid_ask_bps": np.clip(bid_ask, 2, 2500),
+        "bid_ask_bps": bid_ask,
         "depth_usd": np.round(np.clip(depth, 1e4, 1e9), -3),
         "zero_trading_days_pct": 100 * zero,
         "days_since_trade": np.minimum(since, 250),
-        "liquidity_index": index(np.clip(bid_ask, 2, 2500), volume, zero),
+        "liquidity_index": index(bid_ask, volume, zero),
     }
 
 

@@ -6,12 +6,19 @@ Everything that all issuers share. A three-state Markov chain (expansion, slowdo
 * the risk premium :math:`x`, which moves all log spreads together,
 * the funding tightness :math:`f`,
 
-each mean-reverting to a level of the regime; the curve is Nelson-Siegel with autoregressive level,
+each mean-reverting to a level of the regime:
+
+.. math:: x_{t+1} = x_t + \kappa_x\,(\bar x_{regime} + \theta\,e - x_t) + \sigma_{regime}\,\varepsilon
+
+where the severity :math:`e` of a stress is drawn, exponential with mean one, when it begins: most
+are mild, few are deep, and the crisis peaks are far out. A tilt :math:`z`, autoregressive with unit
+variance, moves the ratios between ratings. The curve is Nelson-Siegel with autoregressive level,
 slope and curvature; each sector has its own stress :math:`g`. One step is one month. All arrays
 carry the number of parallel paths first, so that the same law steps the one history and the many
 futures behind the true probabilities.
 
-Sources: facts ``recession_share``, ``oas_ar1``, ``oas_change``; Nelson and Siegel [2].
+Sources: facts ``recession_share``, ``oas_ar1``, ``oas_change``, ``oas_ratio``, ``crisis_peak``;
+Nelson and Siegel [2].
 """
 
 from __future__ import annotations
@@ -23,6 +30,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from bondx_lib.market import constants
 from bondx_lib.schema import REGIMES, SECTORS
 
 Floats = NDArray[np.float64]
@@ -33,8 +41,10 @@ TRANSITION: Final = np.array([[0.98, 0.02, 0.0], [0.10, 0.82, 0.08], [0.0, 0.10,
 
 CYCLE_LEVEL: Final = np.array([0.45, -0.4, -1.7])
 CYCLE_PULL, CYCLE_NOISE = 0.12, 0.20
-PREMIUM_LEVEL: Final = np.array([-0.10, 0.12, 0.62])
-PREMIUM_PULL, PREMIUM_NOISE, PREMIUM_STRESS_NOISE = 0.09, 0.060, 0.130
+PREMIUM_LEVEL: Final = np.array([-0.10, 0.12, 0.30])
+STRESS_NOISE_TIMES: Final = 2.2
+"""The premium's shocks in stress over those in calm."""
+TILT_KEEP: Final = 0.975
 FUNDING_LEVEL: Final = np.array([-0.35, 0.25, 1.5])
 FUNDING_PULL, FUNDING_NOISE = 0.22, 0.30
 SECTOR_KEEP, SECTOR_NOISE = 0.95, 0.035
@@ -45,7 +55,7 @@ CURVE_DECAY_YEARS: Final = 1.8
 STRESS_CUTS_SLOPE: Final = -0.05
 
 SHOCKED_SECTOR: Final = "Energy"
-NOISES: Final = 6 + len(SECTORS)
+NOISES: Final = 7 + len(SECTORS)
 
 
 @dataclass(frozen=True)
@@ -53,8 +63,10 @@ class State:
     """The economy at one month end; the first axis of each array is the path."""
 
     regime: Ints
+    severity: Floats
     cycle: Floats
     premium: Floats
+    tilt: Floats
     funding: Floats
     curve: Floats
     sectors: Floats
@@ -74,10 +86,16 @@ class Forcing:
     sector: float = 0.0
 
 
-def forcing(scenario: str, months: int) -> Forcing:
-    """Return the forcing of a scenario in a history of the given length.
+Scenario = tuple[Forcing, ...]
 
-    The event begins after a third of the history; ``baseline`` forces nothing.
+
+def scenario(names: str, months: int) -> Scenario:
+    """Return what the named scenarios do to a history of the given length, all at once.
+
+    Every event begins after a third of the history; ``baseline`` forces nothing.
+
+    >>> len(scenario("recession+rate_shock", 36))
+    2
     """
     begin = months // 3
     events = {
@@ -88,55 +106,62 @@ def forcing(scenario: str, months: int) -> Forcing:
         "rate_shock": Forcing(begin, begin + 6, level=0.45),
         "sector_crisis": Forcing(begin, begin + 8, sector=0.16),
     }
-    return events[scenario]
+    return tuple(events[name] for name in names.split("+"))
 
 
 def start(paths: int, rng: Generator) -> State:
-    """Return a state from which a burn-in begins: expansion, everything at its level."""
+    """Return a state from which a burn-in begins: everything at its level."""
     return State(
         regime=rng.choice(len(REGIMES), size=paths, p=[0.74, 0.15, 0.11]).astype(np.int64),
+        severity=np.ones(paths),
         cycle=np.zeros(paths),
         premium=np.zeros(paths),
+        tilt=np.zeros(paths),
         funding=np.zeros(paths),
         curve=np.tile(CURVE_MEAN, (paths, 1)),
         sectors=np.zeros((paths, len(SECTORS))),
     )
 
 
-def step(state: State, month: int, force: Forcing, rng: Generator) -> State:
+def step(state: State, month: int, force: Scenario, rng: Generator) -> State:
     """Return the state one month on; ``month`` is the month that is entered."""
     paths = len(state.regime)
     noise = rng.standard_normal((paths, NOISES))
     uniform = rng.random(paths)
-    forced = force.begin <= month < force.end
+    severity = rng.standard_exponential(paths)
+    active = [event for event in force if event.begin <= month < event.end]
     regime = _next_regime(state.regime, uniform)
-    if forced and force.regime is not None:
-        regime = np.full(paths, force.regime, dtype=np.int64)
+    for event in active:
+        if event.regime is not None:
+            regime = np.full(paths, event.regime, dtype=np.int64)
     stressed = regime == STRESS
-    shift = force if forced else Forcing(0, 0)
-    scale = np.where(stressed, PREMIUM_STRESS_NOISE, PREMIUM_NOISE)
+    severity = np.where(stressed & (state.regime != STRESS), severity, state.severity)
+    premium_level = PREMIUM_LEVEL[regime] + constants.scalar("macro.severity") * severity * stressed
+    scale = constants.scalar("macro.premium_noise") * np.where(stressed, STRESS_NOISE_TIMES, 1.0)
     pushes = np.zeros(len(SECTORS))
-    pushes[SECTORS.index(SHOCKED_SECTOR)] = shift.sector
+    pushes[SECTORS.index(SHOCKED_SECTOR)] = sum(event.sector for event in active)
     curve = CURVE_MEAN + CURVE_KEEP * (state.curve - CURVE_MEAN) + CURVE_NOISE * noise[:, 3:6]
-    curve[:, 0] += shift.level
+    curve[:, 0] += sum(event.level for event in active)
     curve[:, 1] += np.where(stressed, STRESS_CUTS_SLOPE, 0.0)
     return State(
         regime=regime,
+        severity=severity,
         cycle=_pull(state.cycle, CYCLE_LEVEL[regime], CYCLE_PULL)
         + CYCLE_NOISE * noise[:, 0]
-        + shift.cycle,
-        premium=_pull(state.premium, PREMIUM_LEVEL[regime], PREMIUM_PULL)
+        + sum(event.cycle for event in active),
+        premium=_pull(state.premium, premium_level, constants.scalar("macro.premium_pull"))
         + scale * noise[:, 1]
-        + shift.premium,
+        + sum(event.premium for event in active),
+        tilt=TILT_KEEP * state.tilt + np.sqrt(1 - TILT_KEEP**2) * noise[:, 6],
         funding=_pull(state.funding, FUNDING_LEVEL[regime], FUNDING_PULL)
         + FUNDING_NOISE * (0.4 * noise[:, 1] + 0.9 * noise[:, 2])
-        + shift.funding,
+        + sum(event.funding for event in active),
         curve=curve,
-        sectors=SECTOR_KEEP * state.sectors + SECTOR_NOISE * noise[:, 6:] + pushes,
+        sectors=SECTOR_KEEP * state.sectors + SECTOR_NOISE * noise[:, 7:] + pushes,
     )
 
 
-def history(months: int, burn_in: int, force: Forcing, rng: Generator) -> State:
+def history(months: int, burn_in: int, force: Scenario, rng: Generator) -> State:
     """Return one path: the path axis holds ``burn_in + months`` month ends in order."""
     state = start(1, rng)
     states = []
@@ -159,6 +184,11 @@ def at(path: State, index: int, copies: int = 1) -> State:
             for field in fields(State)
         }
     )
+
+
+def since(path: State, first: int) -> State:
+    """Return a path from one of its months on."""
+    return State(**{name: values[first:] for name, values in vars(path).items()})
 
 
 def risk_free_pct(curve: Floats, years: Floats) -> Floats:

@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bondx_lib.market import constants
 from bondx_lib.schema import RATING_NUMBER, RATINGS
 
 Floats = NDArray[np.float64]
@@ -33,20 +34,21 @@ _CENTRES: Final = [RATING_NUMBER[r] for r in ("AAA", "AA", "A", "BBB", "BB", "B"
 _NUMBERS: Final = np.arange(len(RATINGS) + 2, dtype=float)
 
 
-def _monthly(yearly_pct: list[float]) -> Floats:
-    """Interpolate yearly percentages at the letter centres, in logs, to monthly hazards."""
-    logs = np.interp(_NUMBERS, _CENTRES, np.log(-np.log1p(-np.asarray(yearly_pct) / 100) / 12))
-    return np.asarray(np.exp(logs))
+def base_hazards(name: str) -> Floats:
+    """Return the monthly base hazards of an event by notch, interpolated in logs.
 
+    Parameters
+    ----------
+    name
+        A constant: yearly percentages at the centres of the letter grades and at C.
+    """
+    yearly = np.minimum(constants.array(name) / 100, 0.99)
+    return np.asarray(np.exp(np.interp(_NUMBERS, _CENTRES, np.log(-np.log1p(-yearly) / 12))))
 
-DOWNGRADE: Final = _monthly([9.0, 7.5, 5.4, 4.6, 7.2, 7.6, 24.0, 24.0])
-UPGRADE: Final = _monthly([0.05, 0.7, 1.5, 2.9, 4.3, 4.2, 15.0, 9.0])
-DEFAULT: Final = _monthly([0.003, 0.015, 0.03, 0.11, 0.42, 2.6, 34.0, 70.0])
-WITHDRAWAL: Final = _monthly([3.1, 3.7, 4.0, 5.7, 9.2, 12.4, 15.0, 15.0])
 
 GAP_DOWN, GAP_UP, GAP_DEFAULT = 0.95, 0.80, 0.70
-MEMORY, MEMORY_FADES = 0.75, 0.93
-CYCLE_DOWN, CYCLE_UP, CYCLE_DEFAULT = 0.40, 0.25, 0.45
+MEMORY_FADES: Final = 0.93
+CYCLE_DEFAULT: Final = 0.45
 GAP_LIMIT: Final = 4.0
 DOWN_STEPS: Final = np.array([0.66, 0.86, 0.94, 0.98])
 UP_STEPS: Final = np.array([0.86, 0.98])
@@ -64,12 +66,19 @@ class Hazards(NamedTuple):
 def hazards(quality: Floats, rating: Ints, memory: Floats, cycle: Floats) -> Hazards:
     """Return the probabilities of each event in the month, given the state."""
     gap = np.clip(quality - rating, -GAP_LIMIT, GAP_LIMIT)
-    down = DOWNGRADE[rating] * np.exp(GAP_DOWN * gap + MEMORY * memory - CYCLE_DOWN * cycle)
-    up = UPGRADE[rating] * np.exp(-GAP_UP * gap + CYCLE_UP * cycle)
-    default = DEFAULT[rating] * np.exp(GAP_DEFAULT * gap - CYCLE_DEFAULT * cycle)
+    memory_down = constants.scalar("ratings.memory") * memory
+    down = base_hazards("ratings.downgrade_pct")[rating] * np.exp(
+        GAP_DOWN * gap + memory_down - constants.scalar("ratings.cycle_down") * cycle
+    )
+    up = base_hazards("ratings.upgrade_pct")[rating] * np.exp(
+        -GAP_UP * gap + constants.scalar("ratings.cycle_up") * cycle
+    )
+    default = base_hazards("ratings.default_pct")[rating] * np.exp(
+        GAP_DEFAULT * gap - CYCLE_DEFAULT * cycle
+    )
     down = np.where(rating == len(RATINGS), 0.0, down)
     up = np.where(rating <= 1, 0.0, up)
-    withdrawal = WITHDRAWAL[rating]
+    withdrawal = base_hazards("ratings.withdrawal_pct")[rating]
     total = down + up + default + withdrawal
     share = -np.expm1(-total) / total
     return Hazards(down * share, up * share, default * share, withdrawal * share)

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bondx_lib.market import macro, ratings
-from bondx_lib.market.issuers import BURN_IN, Credit, Issuers, drift
-from bondx_lib.market.streams import Streams
+from bondx_lib.market.issuers import Credit, Issuers, drift
+from bondx_lib.market.streams import BLOCK, Streams
 
 Floats = NDArray[np.float64]
 
@@ -30,22 +30,25 @@ HORIZON: Final = 12
 def downgrade_probability(
     streams: Streams,
     issuers: Issuers,
+    seats: int,
     economy: macro.State,
     burn_in: int,
-    force: macro.Forcing,
+    force: macro.Scenario,
     branches: int,
 ) -> Floats:
     """Return the probability of a downgrade or default within twelve months, months first.
 
-    Months whose horizon passes the end of the history, and issuers that have left, are NaN.
+    Months whose horizon passes the end of the history, and issuers that have left, are NaN. Only
+    the first ``seats`` of the block are asked about.
     """
     months = len(economy.regime) - burn_in
-    chances = np.full((months, issuers.count), np.nan)
+    chances = np.full((months, seats), np.nan)
+    anchor = issuers.habit("anchor")[:, :seats]
     for month in range(months - HORIZON):
-        state = issuers.credit[BURN_IN + month]
+        state = issuers.credit(month, seats)
         alive = (state.rating != ratings.DEFAULTED) & (state.rating != ratings.WITHDRAWN)
         here = macro.at(economy, burn_in + month, branches)
-        both = _branch(streams, issuers, state, here, month, force, branches)
+        both = _branch(streams, issuers, anchor[month], state, here, month, force, branches)
         chances[month] = np.where(alive, both.mean(axis=0), np.nan)
     return chances
 
@@ -53,17 +56,21 @@ def downgrade_probability(
 def _branch(
     streams: Streams,
     issuers: Issuers,
+    anchor: Floats,
     state: Credit,
     here: macro.State,
     month: int,
-    force: macro.Forcing,
+    force: macro.Scenario,
     branches: int,
 ) -> Floats:
     """Return the chance of a downgrade along each future: futures first, then issuer."""
-    rng = streams.common("future economy", month)
-    number = issuers.count
-    shocks = streams.normal(f"future quality {month}", 0, number, HORIZON, branches, 2)
-    uniform = streams.uniform(f"future upgrades {month}", 0, number, HORIZON, branches, 2)
+    number = len(anchor)
+    rng = streams.common(f"future economy {month}")
+    own = streams.common(f"future quality {month}", issuers.first // BLOCK)
+    luck = streams.common(f"future upgrades {month}", issuers.first // BLOCK)
+    shocks = own.standard_normal((number, HORIZON, branches, 2))
+    uniform = luck.random((number, HORIZON, branches, 2))
+    sector = issuers.sector[:number]
     shape = (branches, number)
     quality, trend = np.broadcast_to(state.quality, shape), np.broadcast_to(state.trend, shape)
     rating, memory = np.broadcast_to(state.rating, shape), np.broadcast_to(state.memory, shape)
@@ -71,7 +78,7 @@ def _branch(
     for ahead in range(HORIZON):
         here = macro.step(here, month + 1 + ahead, force, rng)
         quality, trend = drift(
-            Credit(quality, trend, rating, memory), here, issuers.sector, issuers.anchor,
+            Credit(quality, trend, rating, memory), here, sector, anchor,
             np.swapaxes(shocks[:, ahead], 0, 1),
         )  # fmt: skip
         events = ratings.hazards(quality, rating, memory, here.cycle[:, None])

@@ -11,7 +11,7 @@ import pytest
 from bondx_lib import market, parameters, pricing, schema
 from bondx_lib.errors import BadInput
 from bondx_lib.market import bonds, facts, macro
-from bondx_lib.market.streams import BLOCK, Streams
+from bondx_lib.market.streams import Streams
 
 DEFAULT = parameters.default()
 QUICK = parameters.load(None, {"evaluation.branches": 16})
@@ -56,13 +56,13 @@ def test_an_issuers_rows_do_not_depend_on_how_many_others_are_drawn():
     pd.testing.assert_frame_equal(shared, same)
 
 
-def test_streams_do_not_depend_on_the_range_asked_for():
-    """Any slice of keys equals the same slice of a longer draw, across blocks."""
-    streams = Streams(1, "x")
-    whole = streams.normal("n", 0, 3 * BLOCK, 4)
-    for start, stop in ((0, 5), (BLOCK - 3, BLOCK + 9), (2 * BLOCK + 1, 3 * BLOCK), (7, 7)):
-        np.testing.assert_array_equal(streams.normal("n", start, stop, 4), whole[start:stop])
-    assert not np.array_equal(streams.normal("m", 0, 5, 4), whole[:5])
+def test_streams_are_kept_apart_by_name_part_path_and_seed():
+    """Each generator starts where its name says, whoever asked before."""
+    first = Streams(1, "x").common("n", 2).standard_normal(9)
+    np.testing.assert_array_equal(Streams(1, "x").common("n", 2).standard_normal(9), first)
+    for other in (Streams(1, "x").common("m", 2), Streams(1, "x").common("n", 3),
+                  Streams(1, "y").common("n", 2), Streams(2, "x").common("n", 2)):  # fmt: skip
+        assert not np.array_equal(other.standard_normal(9), first)
 
 
 def test_every_bond_asked_for_is_there(drawn):
