@@ -2,7 +2,7 @@
 
 Each issuer has a number of *slots*. A slot holds one bond at a time; when it is about to mature,
 another follows within months, so that a long history stays as full as it began. Coupons are set
-near the par yield at issue and printed in twentieths or eighths. Identifiers have the form of an
+near the par yield at issue and mostly printed in twentieths or eighths. Identifiers have the form of an
 ISIN under the prefix ``XZ``, which is assigned to nobody, so they can equal no real one; names
 begin with ``SX-``.
 
@@ -35,6 +35,10 @@ Dates = NDArray[np.datetime64]
 FIRST_MONTH: Final = np.datetime64("2021-01", "M")
 
 TERMS_YEARS: Final = np.array([3, 5, 7, 10, 20, 30])
+TERM_SHARE: Final = np.array(
+    [[0.10, 0.22, 0.12, 0.34, 0.05, 0.17], [0.03, 0.30, 0.35, 0.30, 0.01, 0.01]]
+)
+"""Of new bonds, by term, of investment and of speculative grade."""
 LONGEST_TERM_MONTHS: Final = 12 * int(TERMS_YEARS[-1])
 REFINANCING_MONTHS: Final = 4
 """A slot is empty for less than so many months between two bonds."""
@@ -46,7 +50,8 @@ SECOND_DAY: Final = 14
 CALLABLE_SHARE: Final = np.array([0.88, 0.80])
 SECURED_SHARE, SUBORDINATED_SHARE = 0.10, 0.06
 SIZE_BY_ASSETS, SIZE_LOG_SD = 0.25, 0.65
-TWENTIETHS: Final = 0.76
+TWENTIETHS, EIGHTHS = 0.69, 0.09
+"""Shares of coupons printed so; the others to a thousandth."""
 LOWEST_COUPON_PCT, HIGHEST_COUPON_PCT = 0.25, 14.0
 ISSUE_SPREAD_CENTRES: Final = np.array([1, 3, 6, 9, 12, 15, 18, 21])
 
@@ -303,8 +308,10 @@ def _terms(
         "issue_month": issue,
         "maturity_month": issue + term,
         "late": uniform[1] < 0.5,
-        "coupon_pct": np.where(
-            uniform[2] < TWENTIETHS, par_coupon(coupon, 0.05), par_coupon(coupon, 0.125)
+        "coupon_pct": np.select(
+            [uniform[2] < TWENTIETHS, uniform[2] < TWENTIETHS + EIGHTHS],
+            [par_coupon(coupon, 0.05), par_coupon(coupon, 0.125)],
+            coupon,
         ).round(3),
         "seniority": np.searchsorted(
             [SECURED_SHARE, 1 - SUBORDINATED_SHARE], uniform[3], side="right"
@@ -325,8 +332,7 @@ def _rating_at(issuers: Issuers, seat: Ints, month: Ints) -> Ints:
 def _term(uniform: Floats, speculative: Bools, outstanding: Bools) -> Ints:
     """Draw terms in months; of bonds that are outstanding anyway, the longer the more."""
     picks = []
-    for name in ("bonds.term_share_investment", "bonds.term_share_speculative"):
-        share = constants.array(name)
+    for share in TERM_SHARE:
         lengths = share * TERMS_YEARS
         fresh, old = (np.cumsum(weights) / weights.sum() for weights in (share, lengths))
         picks.append(

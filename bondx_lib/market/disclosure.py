@@ -69,7 +69,7 @@ def alternative(streams: Streams, issuers: Issuers, economy: macro.State) -> dic
     load = hungry * (-0.04 * trend + 0.04 * cycle) + 0.09 * noise[1]
     tone = -0.25 * trend + 0.15 * cycle + 0.9 * noise[2] + 0.2 * habit[0]
     buzz = 2.6 + 0.9 * size + 0.20 * np.abs(trend) + 0.5 * noise[3] + 0.5 * habit[1]
-    silent = ndtr(noise[4]) < 0.25 * ndtr(-0.5 - 1.2 * size)
+    silent = ndtr(noise[4]) < 0.30 * ndtr(-0.7 - 0.6 * size)
     return {
         "web_traffic_index": 100 * np.exp(traffic),
         "utility_load_index": 100 * np.exp(load),

@@ -44,9 +44,13 @@ OLDEST_FIRST_RATING: Final = 96
 """Ratings are up to so many months old when the burn-in begins."""
 
 TREND_KEEP, TREND_NOISE = 0.85, 0.055
-QUALITY_PULL, QUALITY_NOISE = 0.03, 0.12
+QUALITY_PULL, QUALITY_NOISE = 0.02, 0.12
 CYCLE_PUSH, SECTOR_PUSH = 0.045, 0.10
 ANCHOR_SPREAD: Final = 0.7
+ANCHOR_PULL, ANCHOR_CENTRE = 0.2, 9.0
+"""In the long run issuers come nearer to the middle of the ladder, by this share."""
+EQUITY_MARKET_SD: Final = 0.040
+"""Monthly shocks of the equity market that credit does not share."""
 
 NOTCHES: Final = {
     "AAA": ("AAA",), "AA": ("AA+", "AA", "AA-"), "A": ("A+", "A", "A-"),
@@ -55,6 +59,9 @@ NOTCHES: Final = {
 }  # fmt: skip
 SECTOR_SHARE: Final = np.array([0.14, 0.22, 0.13, 0.20, 0.18, 0.13])
 MOST_BONDS: Final = 45
+SPECULATIVE_BONDS_LOG_MEAN: Final = 0.50
+BONDS_LOG_SD: Final = (0.75, 1.05)
+"""Of speculative and of investment grade."""
 
 _CENTRES: Final = np.array([1.0, 3, 6, 9, 12, 15, 18, 21])
 _LEVERAGE: Final = np.append(facts.by_letter("ratio.long_term_debt_capital.{}", LETTERS), 0.80)
@@ -202,7 +209,7 @@ def simulate(streams: Streams, block: int, economy: macro.State, burn_in: int) -
         habits=Habits(
             **{name: np.stack([getattr(life, name) for life in lives]) for name in vars(lives[0])}
         ),
-        equity_return=_equity(paths, path["quality"], path["entered"], economy.premium[begin:]),
+        equity_return=_equity(streams, paths, path["quality"], path["entered"], economy.premium[begin:]),
         **path,
     )
 
@@ -297,8 +304,9 @@ def _seen(issuers: Issuers, months: int) -> Floats:
 def _slots(uniform: Floats, speculative: Bools) -> Ints:
     """Return how many bonds a seat has outstanding, log-normal by class."""
     normal = ndtri(np.clip(uniform, 1e-12, 1 - 1e-12))
-    mean = constants.array("issuers.bonds_log_mean")[speculative.astype(int)]
-    spread = constants.array("issuers.bonds_log_sd")[speculative.astype(int)]
+    investment = constants.scalar("issuers.bonds_log_mean")
+    mean = np.where(speculative, SPECULATIVE_BONDS_LOG_MEAN, investment)
+    spread = np.where(speculative, *BONDS_LOG_SD)
     return np.clip(np.rint(np.exp(mean + spread * normal)), 1, MOST_BONDS).astype(np.int64)
 
 
@@ -309,7 +317,7 @@ def _habits(streams: Streams, block: int, generation: int, speculative: Bools) -
     normal = rng.standard_normal((2, BLOCK))
     return Habits(
         rating=rating,
-        anchor=rating + ANCHOR_SPREAD * normal[0],
+        anchor=rating - ANCHOR_PULL * (rating - ANCHOR_CENTRE) + ANCHOR_SPREAD * normal[0],
         log_assets=np.log(6e9) - 0.16 * (rating - 9) + 1.1 * normal[1],
         ratios=rng.standard_normal((BLOCK, 5)),
         alternative=rng.standard_normal((BLOCK, 2)),
@@ -353,10 +361,13 @@ def _first_rating(uniform: Floats, speculative: Bools | None) -> Ints:
     return np.asarray(numbers[np.minimum(picked, len(numbers) - 1)])
 
 
-def _equity(rng: Generator, quality: Floats, entered: Bools, premium: Floats) -> Floats:
+def _equity(
+    streams: Streams, rng: Generator, quality: Floats, entered: Bools, premium: Floats
+) -> Floats:
     """Return monthly log equity returns: worse credit and a dearer risk premium lower them."""
     change = np.diff(quality, axis=0, prepend=quality[:1])
     change[entered] = 0
-    market = np.diff(premium, prepend=premium[:1])[:, None]
+    market = -0.35 * np.diff(premium, prepend=premium[:1])
+    market += EQUITY_MARKET_SD * streams.common("equity market").standard_normal(len(premium))
     noise = rng.standard_normal(quality.shape)
-    return np.asarray(0.005 - 0.10 * change - 0.35 * market + 0.065 * noise)
+    return np.asarray(0.005 - 0.10 * change + market[:, None] + 0.065 * noise)

@@ -9,9 +9,11 @@ Everything that all issuers share. A three-state Markov chain (expansion, slowdo
 each mean-reverting to a level of the regime:
 
 .. math:: x_{t+1} = x_t + \kappa_x\,(\bar x_{regime} + \theta\,e - x_t) + \sigma_{regime}\,\varepsilon
+          + \rho\,\theta\,e\,1_{begins}
 
 where the severity :math:`e` of a stress is drawn, exponential with mean one, when it begins: most
-are mild, few are deep, and the crisis peaks are far out. A tilt :math:`z`, autoregressive with unit
+are mild, few are deep, and the crisis peaks are far out. The share :math:`\rho` of it comes at
+once, so spreads rise faster than they fall. A tilt :math:`z`, autoregressive with unit
 variance, moves the ratios between ratings. The curve is Nelson-Siegel with autoregressive level,
 slope and curvature; each sector has its own stress :math:`g`. One step is one month. All arrays
 carry the number of parallel paths first, so that the same law steps the one history and the many
@@ -42,15 +44,17 @@ TRANSITION: Final = np.array([[0.98, 0.02, 0.0], [0.10, 0.82, 0.08], [0.0, 0.10,
 CYCLE_LEVEL: Final = np.array([0.45, -0.4, -1.7])
 CYCLE_PULL, CYCLE_NOISE = 0.12, 0.20
 PREMIUM_LEVEL: Final = np.array([-0.10, 0.12, 0.30])
-STRESS_NOISE_TIMES: Final = 2.2
+ONSET_SHARE: Final = 0.35
+"""How much of a stress's severity comes in its first month."""
+STRESS_NOISE_TIMES: Final = 2.0
 """The premium's shocks in stress over those in calm."""
 TILT_KEEP: Final = 0.975
 FUNDING_LEVEL: Final = np.array([-0.35, 0.25, 1.5])
 FUNDING_PULL, FUNDING_NOISE = 0.22, 0.30
 SECTOR_KEEP, SECTOR_NOISE = 0.95, 0.035
-CURVE_MEAN: Final = np.array([4.3, -1.1, -0.6])
+CURVE_MEAN: Final = np.array([4.0, -1.1, -0.6])
 CURVE_KEEP: Final = np.array([0.985, 0.96, 0.93])
-CURVE_NOISE: Final = np.array([0.17, 0.20, 0.28])
+CURVE_NOISE: Final = np.array([0.20, 0.20, 0.28])
 CURVE_DECAY_YEARS: Final = 1.8
 STRESS_CUTS_SLOPE: Final = -0.05
 
@@ -135,8 +139,10 @@ def step(state: State, month: int, force: Scenario, rng: Generator) -> State:
         if event.regime is not None:
             regime = np.full(paths, event.regime, dtype=np.int64)
     stressed = regime == STRESS
-    severity = np.where(stressed & (state.regime != STRESS), severity, state.severity)
-    premium_level = PREMIUM_LEVEL[regime] + constants.scalar("macro.severity") * severity * stressed
+    begins = stressed & (state.regime != STRESS)
+    severity = np.where(begins, severity, state.severity)
+    depth = constants.scalar("macro.severity") * severity * stressed
+    premium_level = PREMIUM_LEVEL[regime] + depth
     scale = constants.scalar("macro.premium_noise") * np.where(stressed, STRESS_NOISE_TIMES, 1.0)
     pushes = np.zeros(len(SECTORS))
     pushes[SECTORS.index(SHOCKED_SECTOR)] = sum(event.sector for event in active)
@@ -151,6 +157,7 @@ def step(state: State, month: int, force: Scenario, rng: Generator) -> State:
         + sum(event.cycle for event in active),
         premium=_pull(state.premium, premium_level, constants.scalar("macro.premium_pull"))
         + scale * noise[:, 1]
+        + ONSET_SHARE * depth * begins
         + sum(event.premium for event in active),
         tilt=TILT_KEEP * state.tilt + np.sqrt(1 - TILT_KEEP**2) * noise[:, 6],
         funding=_pull(state.funding, FUNDING_LEVEL[regime], FUNDING_PULL)

@@ -50,7 +50,7 @@ GAP_DOWN, GAP_UP, GAP_DEFAULT = 0.95, 0.80, 0.70
 MEMORY_FADES: Final = 0.93
 CYCLE_DEFAULT: Final = 0.45
 GAP_LIMIT: Final = 4.0
-DOWN_STEPS: Final = np.array([0.66, 0.86, 0.94, 0.98])
+DOWN_STEPS: Final = np.array([0.50, 0.78, 0.90, 0.96])
 UP_STEPS: Final = np.array([0.86, 0.98])
 
 

@@ -315,4 +315,5 @@ def _facts(
         "corrupted": kind >= 0,
         "corruption_kind": Words(kind, np.array(schema.CORRUPTION_KINDS, dtype=object)),
         "regime": Words(block.economy.regime[place.month], regimes),
+        "liquidity_premium": block.spreads.liquidity_premium.ravel()[place.cell],
     }

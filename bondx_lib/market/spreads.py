@@ -6,7 +6,7 @@ r"""Credit spreads: log-linear in credit, market, maturity, sector, liquidity an
 
 with the level by rating :math:`a`, the hidden gap :math:`q - r`, the market's risk premium
 :math:`x` (the same for all, so volatility is proportional to level), the tilt :math:`z` that moves
-ratings against one another, the sector's stress :math:`g`, a slope in remaining maturity
+ratings against one another and a term that closes them up in a deep crisis, the sector's stress :math:`g`, a slope in remaining maturity
 :math:`\tau` that flattens and inverts in a crisis, a liquidity premium :math:`\ell`, a persistent
 issuer effect (most of the cross-section within a rating), a small bond effect, and heavy-tailed
 noise :math:`\varepsilon` (Laplace). The mean without :math:`\varepsilon` and the variance of
@@ -38,9 +38,11 @@ SECTOR_LOADING: Final = 1.0
 SECTOR_LEVEL: Final = np.array([-0.03, 0.02, 0.10, -0.02, -0.02, -0.05])
 SENIORITY_LEVEL: Final = np.array([-0.22, 0.0, 0.22])
 ISSUER_SD, ISSUER_KEEP = 0.30, 0.97
-BOND_SD, BOND_KEEP = 0.06, 0.93
+BOND_SD, BOND_KEEP = 0.04, 0.93
 NOISE_SCALE: Final = 0.023
 NOISE_VARIANCE: Final = 2 * NOISE_SCALE**2
+DEEP_CRISIS: Final = 0.7
+"""Risk premium beyond which ratings close up."""
 LOWEST_BPS, HIGHEST_BPS = 3.0, 9000.0
 
 
@@ -75,19 +77,23 @@ def simulate(
         + np.interp(rating, CENTRES, constants.array("spread.tilt")) * economy.tilt[:, None]
         + GAP_LOADING * gap
         + premium
+        + np.interp(rating, CENTRES, constants.array("spread.deep_crisis"))
+        * np.maximum(premium - DEEP_CRISIS, 0)
         + SECTOR_LEVEL[issuers.sector]
         + SECTOR_LOADING * economy.sectors[:, issuers.sector]
         + own
     )
     slope = np.interp(rating, CENTRES, constants.array("spread.slope"))
     slope = np.maximum(slope - SLOPE_FALLS * np.maximum(premium - SLOPE_KINK, 0), SLOPE_FLOOR)
-    loading = constants.scalar("spread.liquidity") + constants.scalar(
-        "spread.liquidity_in_stress"
-    ) * np.maximum(funding, 0)
+    calm, tight = (
+        np.interp(rating, CENTRES, constants.array(name))
+        for name in ("spread.liquidity", "spread.liquidity_in_stress")
+    )
+    loading = calm + tight * np.maximum(funding, 0)
     rng = streams.common("spreads", block)
     new = np.diff(bonds.current, axis=0, prepend=bonds.current[:1]) != 0
     bond = ar1(rng.standard_normal((months, number)), BOND_SD, BOND_KEEP, new)
-    liquidity = loading * illiquidity
+    liquidity = loading[:, bonds.slot_seat] * illiquidity
     mean = of_issuer[:, bonds.slot_seat] + bond + liquidity
     mean += slope[:, bonds.slot_seat] * np.log(np.maximum(maturity_years, 0.25) / 6)
     mean += SENIORITY_LEVEL[bonds.seniority][bonds.current]
