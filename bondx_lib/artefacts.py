@@ -119,10 +119,21 @@ def finite_or_none(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def write_parquet(path: Path, frame: pd.DataFrame) -> str:
-    """Write a frame as Parquet, the same bytes for the same values; return its SHA-256."""
+def write_parquet(
+    path: Path, frame: pd.DataFrame, metadata: Mapping[str, str] | None = None
+) -> str:
+    """Write a frame as Parquet, the same bytes for the same values; return its SHA-256.
+
+    Parameters
+    ----------
+    path, frame
+        Where, and what; categories are written as dictionaries.
+    metadata
+        More words for the file's metadata, beside the synthetic flag and the schema version.
+    """
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    table = table.replace_schema_metadata(PARQUET_METADATA)
+    more = {key.encode(): value.encode() for key, value in (metadata or {}).items()}
+    table = table.replace_schema_metadata({**PARQUET_METADATA, **more})
     with whole(path) as partial:
         pq.write_table(table, partial, compression="zstd")
     return sha256_file(path)

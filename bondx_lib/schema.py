@@ -1,16 +1,16 @@
 """Every table of the project, declared once: column, type, unit, range, meaning.
 
-The generator writes these columns, features and gates read them, the data dictionary is printed
-from them. Nothing else in the package spells out a column list.
+The declarations are pandera's, so ``TABLES["panel"].validate(frame, lazy=True)`` says all that is
+wrong with a frame. The generator writes these columns, features and gates read them, the data
+dictionary is printed from them. Nothing else in the package spells out a column list.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-import numpy as np
 import pandas as pd
+import pandera.pandas as pa
 
 from bondx_lib.errors import BadInput, nearest
 
@@ -58,18 +58,17 @@ def letter(rating: str) -> str:
     return "CCC" if stripped in ("CC", "C") else stripped
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column of a table: its type, unit, admissible range and meaning."""
-
-    name: str
-    dtype: Dtype
-    unit: str
-    meaning: str
-    minimum: float | None = None
-    maximum: float | None = None
-    nullable: bool = False
-    values: tuple[str, ...] = ()
+def _column(
+    name: str, dtype: Dtype, unit: str, meaning: str, *checks: pa.Check, nullable: bool = False
+) -> pa.Column:
+    return pa.Column(
+        PANDAS_DTYPES.get(dtype, dtype),
+        checks=list(checks),
+        nullable=nullable,
+        name=name,
+        description=meaning,
+        metadata={"type": dtype, "unit": unit},
+    )
 
 
 def _number(
@@ -79,32 +78,45 @@ def _number(
     minimum: float | None = None,
     maximum: float | None = None,
     nullable: bool = False,
-) -> Column:
-    return Column(name, "float64", unit, meaning, minimum, maximum, nullable)
+    dtype: Dtype = "float64",
+) -> pa.Column:
+    if maximum is not None:
+        checks = [pa.Check.in_range(minimum, maximum)]
+    else:
+        checks = [] if minimum is None else [pa.Check.ge(minimum)]
+    return _column(name, dtype, unit, meaning, *checks, nullable=nullable)
 
 
-def _category(name: str, meaning: str, values: tuple[str, ...], nullable: bool = False) -> Column:
-    return Column(name, "string", "", meaning, nullable=nullable, values=values)
+def _category(
+    name: str, meaning: str, values: tuple[str, ...], nullable: bool = False
+) -> pa.Column:
+    return _column(name, "string", "", meaning, pa.Check.isin(values), nullable=nullable)
+
+
+def _text(name: str, meaning: str, prefix: str) -> pa.Column:
+    return _column(name, "string", "", meaning, pa.Check.str_startswith(prefix))
 
 
 PANEL: Final = (
-    Column("synthetic", "bool", "", "always true: the row describes a simulated market"),
-    Column("world", "int32", "", "which macro path the row belongs to", 0),
-    Column("date", "date", "", "month end of the observation"),
-    Column("month", "int32", "months", "months since the first observation of the world", 0),
-    Column("issuer_id", "string", "", "issuer, unique within a draw"),
-    Column("issuer_name", "string", "", "invented name; always begins with SX-"),
-    Column("bond_id", "string", "", "12 characters in the form of an ISIN, prefix XZ (private)"),
+    _column("synthetic", "bool", "", "the row describes a simulated market", pa.Check.eq(True)),
+    _number("world", "", "which macro path the row belongs to", 0, dtype="int32"),
+    _column("date", "date", "", "month end of the observation"),
+    _number("month", "months", "months since the first observation of the world", 0, dtype="int32"),
+    _text("issuer_id", "issuer, unique within a draw", "SX-"),
+    _text("issuer_name", "invented name", "SX-"),
+    _text("bond_id", "12 characters in the form of an ISIN, prefix for private use", "XZ"),
     _category("sector", "industry of the issuer", SECTORS),
     _category("rating", "agency rating of the issuer at the month end", RATINGS),
-    Column("rating_number", "int16", "notches", "AAA = 1 … C = 21", 1, 21),
+    _number("rating_number", "notches", "AAA = 1 … C = 21", 1, 21, dtype="int16"),
     _number("months_since_rating_change", "months", "age of the rating, capped at 120", 0, 120),
-    Column("last_rating_move", "int16", "", "direction of the last move: 1 = downgrade", -1, 1),
+    _number(
+        "last_rating_move", "", "direction of the last move: 1 = downgrade", -1, 1, dtype="int16"
+    ),
     _category("seniority", "rank of the claim", SENIORITIES),
-    Column("callable", "bool", "", "the issuer may redeem early"),
+    _column("callable", "bool", "", "the issuer may redeem early"),
     _number("coupon_pct", "% a year", "fixed coupon, paid twice a year", 0, 25),
-    Column("issue_date", "date", "", "first settlement date"),
-    Column("maturity_date", "date", "", "redemption date"),
+    _column("issue_date", "date", "", "first settlement date"),
+    _column("maturity_date", "date", "", "redemption date"),
     _number("maturity_years", "years", "remaining time to maturity, 30/360", 0, 100),
     _number("age_years", "years", "time since issue, 30/360", 0, 100),
     _number("amount_outstanding_usd", "USD", "face amount outstanding", 1e6, 1e11),
@@ -123,7 +135,7 @@ PANEL: Final = (
     _number("zero_trading_days_pct", "% of days", "business days without a trade", 0, 100),
     _number("days_since_trade", "days", "business days since the last trade", 0, 400),
     _number("liquidity_index", "", "0 = frozen, 100 = as liquid as bonds get", 0, 100),
-    Column("liquidity_shock", "bool", "", "the bond's liquidity broke down during the month"),
+    _column("liquidity_shock", "bool", "", "the bond's liquidity broke down during the month"),
     _number("leverage", "ratio", "long-term debt over capital, last published quarter", 0, 3),
     _number("interest_coverage", "ratio", "EBIT over interest, last published quarter", -50, 200),
     _number("operating_margin_pct", "% of sales", "last published quarter", -200, 100),
@@ -159,10 +171,10 @@ PANEL: Final = (
 )
 
 TRUTH: Final = (
-    Column("world", "int32", "", "which macro path the row belongs to", 0),
-    Column("bond_id", "string", "", "bond of the row before any corruption"),
-    Column("date", "date", "", "month end of the observation"),
-    Column("row", "int64", "", "position of the row in the panel", 0),
+    _number("world", "", "which macro path the row belongs to", 0, dtype="int32"),
+    _text("bond_id", "bond of the row before any corruption", "XZ"),
+    _column("date", "date", "", "month end of the observation"),
+    _number("row", "", "position of the row in the panel", 0, dtype="int64"),
     _number("log_spread_mean", "log bp", "mean of the log spread given the full state"),
     _number("log_spread_variance", "log bp²", "variance of the log spread given the full state", 0),
     _number(
@@ -171,21 +183,40 @@ TRUTH: Final = (
     _number(
         "shock_probability", "", "probability of liquidity_shock_1m given the state", 0, 1, True
     ),
-    Column("corrupted", "bool", "", "the panel's row was damaged on purpose"),
+    _column("corrupted", "bool", "", "the panel's row was damaged on purpose"),
     _category("corruption_kind", "how it was damaged", CORRUPTION_KINDS, nullable=True),
     _category("regime", "true regime of the month", REGIMES),
 )
 
-TABLES: Final[dict[str, tuple[Column, ...]]] = {"panel": PANEL, "truth": TRUTH}
+TABLES: Final[dict[str, pa.DataFrameSchema]] = {
+    name: pa.DataFrameSchema(
+        {column.name: column for column in columns},
+        strict=True,
+        ordered=True,
+        name=name,
+        description=meaning,
+    )
+    for name, columns, meaning in (
+        ("panel", PANEL, "one row per bond and month: what anyone may see"),
+        ("truth", TRUTH, "one row per panel row: what only the simulator knows; never a feature"),
+    )
+}
 
 
 def names(table: str) -> tuple[str, ...]:
     """Return the column names of a table in order."""
-    return tuple(column.name for column in TABLES[table])
+    return tuple(TABLES[table].columns)
+
+
+def describe(table: str) -> list[dict[str, str]]:
+    """Return name, type, unit, admissible values, nullability and meaning of each column."""
+    return [_described(column) for column in TABLES[table].columns.values()]
 
 
 def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     """Return the frame with exactly the table's columns, in order and in their types.
+
+    Ranges are not asked here, because damaged rows belong to a market: see :func:`violations`.
 
     Parameters
     ----------
@@ -211,17 +242,28 @@ def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
         if name not in frame.columns:
             raise BadInput(f"the {table} table lacks a column", key=name)
     return pd.DataFrame(
-        {column.name: _typed(frame[column.name], column) for column in TABLES[table]},
+        {name: _typed(frame[name], column) for name, column in TABLES[table].columns.items()},
         index=frame.index,
     )
 
 
-def _typed(series: pd.Series, column: Column) -> pd.Series:
-    dtype = PANDAS_DTYPES.get(column.dtype, column.dtype)
+def _typed(series: pd.Series, column: pa.Column) -> pd.Series:
+    dtype = _metadata(column)["type"]
     try:
-        return series.astype(dtype)  # type: ignore[call-overload,no-any-return]
+        return series.astype(PANDAS_DTYPES.get(dtype, dtype))  # type: ignore[call-overload,no-any-return]
     except (TypeError, ValueError) as error:
-        raise BadInput(f"cannot be read as {column.dtype}: {error}", key=column.name) from error
+        raise BadInput(f"cannot be read as {dtype}: {error}", key=str(column.name)) from error
+
+
+def violations(frame: pd.DataFrame, table: str = "panel") -> pd.DataFrame:
+    """Return everything in which a frame departs from its declaration, as data.
+
+    Returns
+    -------
+    DataFrame with one row per departure: ``column``, ``check``, ``value`` and ``row``, the position
+    in ``frame``; missing where the departure concerns the column as a whole.
+    """
+    return _departures(frame, TABLES[table])
 
 
 def range_violations(frame: pd.DataFrame, table: str = "panel") -> pd.DataFrame:
@@ -231,24 +273,31 @@ def range_violations(frame: pd.DataFrame, table: str = "panel") -> pd.DataFrame:
     -------
     DataFrame of bool, same index; one column per declared column present in ``frame``.
     """
-    marks = {
-        column.name: _violates(frame[column.name], column)
-        for column in TABLES[table]
-        if column.name in frame.columns
-    }
-    return pd.DataFrame(marks, index=frame.index)
+    present = [name for name in names(table) if name in frame.columns]
+    departures = _departures(frame[present], TABLES[table].select_columns(present))
+    marks = pd.DataFrame(False, index=frame.index, columns=present)
+    for name, cells in departures.dropna(subset=["row"]).groupby("column"):
+        marks.iloc[cells["row"].astype(int), present.index(str(name))] = True
+    return marks
 
 
-def _violates(series: pd.Series, column: Column) -> np.ndarray:
-    missing = series.isna().to_numpy(bool)
-    wrong = np.zeros(len(series), bool) if column.nullable else missing.copy()
-    if column.values:
-        wrong |= ~missing & ~series.isin(column.values).to_numpy(bool)
-    if column.minimum is not None:
-        wrong |= ~missing & (series < column.minimum).to_numpy(bool)
-    if column.maximum is not None:
-        wrong |= ~missing & (series > column.maximum).to_numpy(bool)
-    return wrong
+def _departures(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> pd.DataFrame:
+    try:
+        schema.validate(frame.reset_index(drop=True), lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+    else:
+        cases = pd.DataFrame(columns=["schema_context", "column", "check", "failure_case", "index"])
+    # A column that is missing, unknown or out of order is named as the value, not as the column.
+    whole = cases["schema_context"] == "DataFrameSchema"
+    return pd.DataFrame(
+        {
+            "column": cases["column"].where(~whole, cases["failure_case"]).astype("str"),
+            "check": cases["check"].astype("str"),
+            "value": cases["failure_case"].astype(object).where(~whole, None),
+            "row": cases["index"].astype("Int64"),
+        }
+    ).reset_index(drop=True)
 
 
 def data_dictionary() -> str:
@@ -258,30 +307,40 @@ def data_dictionary() -> str:
         f"Schema version {SCHEMA_VERSION}. Every value is simulated. ",
         "Ranges hold for undamaged rows; a small share of rows is damaged on purpose.\n",
     ]
-    titles = {
-        "panel": "one row per bond and month: what anyone may see",
-        "truth": "one row per panel row: what only the simulator knows; never a feature",
-    }
-    for table, columns in TABLES.items():
-        parts.append(f"\n## {table}: {titles[table]}\n\n")
+    for name, table in TABLES.items():
+        parts.append(f"\n## {name}: {table.description}\n\n")
         parts.append(
             "| column | type | unit | range | null | meaning |\n|---|---|---|---|---|---|\n"
         )
-        parts.extend(_dictionary_row(column) for column in columns)
+        parts.extend(
+            f"| `{row['name']}` | {row['type']} | {row['unit']} | {row['range']} | {row['null']} "
+            f"| {row['meaning']} |\n"
+            for row in describe(name)
+        )
     return "".join(parts)
 
 
-def _dictionary_row(column: Column) -> str:
-    if column.values:
-        admissible = ", ".join(column.values)
-    elif column.minimum is None and column.maximum is None:
-        admissible = ""
-    else:
-        low = "" if column.minimum is None else f"{column.minimum:g}"
-        high = "" if column.maximum is None else f"{column.maximum:g}"
-        admissible = f"{low} … {high}"
-    null = "yes" if column.nullable else ""
-    return (
-        f"| `{column.name}` | {column.dtype} | {column.unit} | {admissible} | {null} "
-        f"| {column.meaning} |\n"
-    )
+def _described(column: pa.Column) -> dict[str, str]:
+    return {
+        "name": str(column.name),
+        **_metadata(column),
+        "range": ", ".join(_admissible(check.statistics) for check in column.checks),
+        "null": "yes" if column.nullable else "",
+        "meaning": str(column.description),
+    }
+
+
+def _metadata(column: pa.Column) -> dict[str, str]:
+    return dict(column.metadata or {})
+
+
+def _admissible(statistics: dict[str, Any]) -> str:
+    """Say in words what a check admits."""
+    if "allowed_values" in statistics:
+        return ", ".join(statistics["allowed_values"])
+    if "string" in statistics:
+        return f"{statistics['string']}…"
+    if "value" in statistics:
+        return str(statistics["value"]).lower()
+    low, high = (statistics.get(end) for end in ("min_value", "max_value"))
+    return f"{low:g} … " + ("" if high is None else f"{high:g}")

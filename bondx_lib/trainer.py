@@ -25,7 +25,7 @@ from bondx_lib import parameters as parameter_files
 from bondx_lib.errors import BadInput, EpochFailed, GateBlocked
 from bondx_lib.market.streams import Streams
 from bondx_lib.parameters import Parameters
-from bondx_lib.schema import MODELS, PANEL, SCHEMA_VERSION
+from bondx_lib.schema import MODELS, SCHEMA_VERSION, describe
 
 log = logging.getLogger("bondx")
 
@@ -418,9 +418,7 @@ def _with_metadata(panel: pd.DataFrame, view: runlog.EpochView) -> str:
         "epoch": view.number,
         "rows": len(panel),
         "quality": view.quality,
-        "columns": [
-            {"name": c.name, "type": c.dtype, "unit": c.unit, "meaning": c.meaning} for c in PANEL
-        ],
+        "columns": describe("panel"),
     }
     metadata = artefacts.canonical_json(description)
     return f'{{"metadata":{metadata},"records":{artefacts.frame_json(panel)}}}\n'

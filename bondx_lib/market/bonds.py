@@ -2,9 +2,9 @@
 
 Each issuer has a number of *slots*. A slot holds one bond at a time; when it is about to mature,
 another follows within months, so that a long history stays as full as it began. Coupons are set
-near the par yield at issue and mostly printed in twentieths or eighths. Identifiers have the form of an
-ISIN under the prefix ``XZ``, which is assigned to nobody, so they can equal no real one; names
-begin with ``SX-``.
+near the par yield at issue and mostly printed in twentieths or eighths. Identifiers have the form
+of an ISIN under the prefix ``XZ``, which is assigned to nobody, so they can equal no real one;
+names begin with ``SX-``.
 
 Sources: facts ``ig_bond``, ``coupon_step``, ``callable``, ``seniority``, ``issue_size``; check
 digit ISO 6166 [4].
@@ -211,9 +211,7 @@ def issuer_names(issuers: Issuers) -> NDArray[np.str_]:
     heads = syllables[(first * len(syllables)).astype(int)]
     tails = np.char.lower(syllables[(second * len(syllables)).astype(int)])
     kinds = np.array(_SUFFIXES)[issuers.sector, (last * len(_SUFFIXES[0])).astype(int)]
-    return np.char.add(
-        np.char.add(np.char.add("SX-", np.char.add(heads, tails)), " "), kinds
-    )
+    return np.char.add(np.char.add(np.char.add("SX-", np.char.add(heads, tails)), " "), kinds)
 
 
 _SYLLABLES: Final = (
@@ -294,9 +292,7 @@ def _terms(
     rating = _rating_at(issuers, seat, issue)
     when = np.clip(burn_in + issue, 0, len(economy.regime) - 1)
     spread_pct = np.exp(
-        np.interp(
-            rating, ISSUE_SPREAD_CENTRES, np.log(constants.array("spread.level_bps") / 100)
-        )
+        np.interp(rating, ISSUE_SPREAD_CENTRES, np.log(constants.array("spread.level_bps") / 100))
         + economy.premium[when]
     )
     par_yield = macro.risk_free_pct(economy.curve[when], term / 12) + spread_pct

@@ -10,7 +10,6 @@ constant, so that a reader sees how well it could be fitted.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -90,13 +89,11 @@ def fit(
     return _document(now, published, simulated, rounds, seeds)
 
 
-def main() -> int:
-    """Fit the constants and write them into the package."""
+def write(document: Mapping[str, Any]) -> Path:
+    """Write fitted constants into the package and return the file's path."""
     path = Path(constants.__file__).with_name(constants.FILE_NAME)
-    document = fit(workers=2, progress=print)
     write_text(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    print(f"written: {path}")
-    return 0
+    return path
 
 
 def _simulated(pool: ProcessPoolExecutor, now: Mapping[str, Floats], seeds: int) -> Values:
@@ -177,6 +174,10 @@ def _ratio(first: str, second: str) -> Callable[[Values], float]:
     return lambda values: values.get(first, np.nan) / values.get(second, np.nan)
 
 
+def _log_of(name: str) -> Callable[[Values], float]:
+    return lambda values: float(np.log(values.get(name, np.nan)))
+
+
 def _log_ratio(first: str, second: str) -> Callable[[Values], float]:
     return lambda values: float(np.log(_ratio(first, second)(values)))
 
@@ -196,13 +197,11 @@ def _rating_targets() -> list[Target]:
         for constant, moves in (("downgrade", worse), ("upgrade", better)):
             if moves:
                 says = f"{moves[0]} to {moves[-1]}, summed" if len(moves) > 1 else moves[0]
-                targets.append(
-                    Target(f"ratings.{constant}_pct", place, says, _sum(moves), "scale")
-                )
+                targets.append(Target(f"ratings.{constant}_pct", place, says, _sum(moves), "scale"))
         targets.append(
             _one("ratings.withdrawal_pct", f"transition_1y.{name}.NR", "scale", place=place)
         )
-        years = {"AAA": "10y", "AA": "10y", "A": "10y", "BBB": "10y", "BB": "5y"}
+        years = {"AAA": "10y", "AA": "10y", "A": "10y", "BBB": "10y", "BB": "3y"}
         default = f"default_{years[name]}.{name}" if name in years else f"transition_1y.{name}.D"
         targets.append(_one("ratings.default_pct", default, "scale", place=place))
     return targets
@@ -246,9 +245,24 @@ def _liquidity_targets() -> list[Target]:
         *(_one("liquidity.bid_ask_bps", f"half_spread.{name}", "scale", place=place)
           for place, name in enumerate(groups)),
         _one("liquidity.no_trade", "zero_trading_days", "shift", 0.04),
+        Target("liquidity.bid_ask_in_stress", None, "log(crisis.bid_ask_ratio)",
+               _log_of("crisis.bid_ask_ratio"), "shift", 0.6),
         Target("liquidity.turnover", None, "log(turnover.quarter)",
-               lambda values: float(np.log(values["turnover.quarter"])), "shift"),
+               _log_of("turnover.quarter"), "shift"),
     ]  # fmt: skip
+
+
+def _account_targets() -> list[Target]:
+    targets = []
+    for place, name in enumerate(LETTERS):
+        targets += [
+            _one("issuers.leverage", f"ratio.long_term_debt_capital.{name}", "shift", 1.0, place),
+            _one("issuers.operating_margin_pct", f"ratio.operating_margin.{name}", "shift", 1.0,
+                 place),
+            Target("issuers.log_current_ratio", place, f"log(ratio.current_ratio.{name})",
+                   _log_of(f"ratio.current_ratio.{name}"), "shift"),
+        ]  # fmt: skip
+    return targets
 
 
 def _other_targets() -> list[Target]:
@@ -259,7 +273,7 @@ def _other_targets() -> list[Target]:
         Target("macro.severity", None, "log(crisis_peak.BBB / oas_level.BBB.p50)",
                _log_ratio("crisis_peak.BBB", "oas_level.BBB.p50"), "shift", 0.4),
         Target("ratings.memory", None, "log(momentum.downgrade_hazard)",
-               lambda values: float(np.log(values["momentum.downgrade_hazard"])), "shift", 0.6),
+               _log_of("momentum.downgrade_hazard"), "shift", 0.6),
         Target("ratings.cycle_down", None, "log(downgrades.stress / downgrades.year.2022)",
                _log_ratio("downgrades.stress", "downgrades.year.2022"), "shift", 0.3),
         Target("ratings.cycle_up", None, "log(upgrades.year.2022 / upgrades.stress)",
@@ -268,15 +282,13 @@ def _other_targets() -> list[Target]:
           for place, name in enumerate(LETTERS) if name != "AAA"),
         _one("issuers.bonds_log_mean", "bonds_per_issuer.mean", "shift", 0.1),
         Target("bonds.log_size", None, "log(issue_size.p50)",
-               lambda values: float(np.log(values["issue_size.p50"])), "shift"),
+               _log_of("issue_size.p50"), "shift"),
         _one("disclosure.esg_by_rating", "esg.rating_rank_correlation", "shift", 0.15),
         _one("disclosure.rater_share", "esg.rater_correlation", "shift"),
     ]  # fmt: skip
 
 
 TARGETS: Final = (
-    *_rating_targets(), *_spread_targets(), *_liquidity_targets(), *_other_targets()
+    *_rating_targets(), *_spread_targets(), *_liquidity_targets(), *_account_targets(),
+    *_other_targets(),
 )  # fmt: skip
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -64,9 +64,6 @@ BONDS_LOG_SD: Final = (0.75, 1.05)
 """Of speculative and of investment grade."""
 
 _CENTRES: Final = np.array([1.0, 3, 6, 9, 12, 15, 18, 21])
-_LEVERAGE: Final = np.append(facts.by_letter("ratio.long_term_debt_capital.{}", LETTERS), 0.80)
-_MARGIN: Final = np.append(facts.by_letter("ratio.operating_margin.{}", LETTERS), 0.0)
-_CURRENT: Final = np.log(np.append(facts.by_letter("ratio.current_ratio.{}", LETTERS), 1.2))
 _CASH: Final = 0.8 * np.append(facts.by_letter("ratio.ebitda_margin.{}", LETTERS), 2.5)
 _COVERAGE: Final = np.log(np.array([25.0, 15, 9.0, 5.5, 3.3, 1.7, 0.8, 0.3]) + 2)
 """Log of EBIT over interest plus two; levels by rating from memory, the last for C."""
@@ -209,7 +206,9 @@ def simulate(streams: Streams, block: int, economy: macro.State, burn_in: int) -
         habits=Habits(
             **{name: np.stack([getattr(life, name) for life in lives]) for name in vars(lives[0])}
         ),
-        equity_return=_equity(streams, paths, path["quality"], path["entered"], economy.premium[begin:]),
+        equity_return=_equity(
+            streams, paths, path["quality"], path["entered"], economy.premium[begin:]
+        ),
         **path,
     )
 
@@ -267,10 +266,12 @@ def accounts(streams: Streams, issuers: Issuers) -> dict[str, Floats]:
     quarters = (rows + BURN_IN - 1) // 3 - BURN_IN // 3 + 1
     eps = rng.standard_normal((months // 3 + 2, 5, BLOCK))[quarters]
     seen = _seen(issuers, months)
-    level = [
-        np.interp(seen, _CENTRES, medians)
-        for medians in (_LEVERAGE, _COVERAGE, _MARGIN, _CURRENT, _CASH)
+    fitted = [
+        constants.array(f"issuers.{name}")
+        for name in ("leverage", "operating_margin_pct", "log_current_ratio")
     ]
+    medians = (fitted[0], _COVERAGE, fitted[1], fitted[2], _CASH)
+    level = [np.interp(seen, _CENTRES, by_rating) for by_rating in medians]
     sector = issuers.sector
     habits = np.moveaxis(issuers.habit("ratios"), -1, 0)
     returns = np.cumsum(issuers.equity_return, axis=0)[BURN_IN - 3 :]
@@ -283,7 +284,10 @@ def accounts(streams: Streams, issuers: Issuers) -> dict[str, Floats]:
             level[0] + SECTOR_LEVERAGE[sector] + 0.07 * habits[0] + 0.012 * eps[:, 0], 0.01, 2
         ),
         "interest_coverage": np.exp(level[1] + 0.30 * habits[1] + 0.06 * eps[:, 1]) - 2,
-        "operating_margin_pct": level[2] + SECTOR_MARGIN[sector] + 3.0 * habits[2] + 0.8 * eps[:, 2],
+        "operating_margin_pct": level[2]
+        + SECTOR_MARGIN[sector]
+        + 3.0 * habits[2]
+        + 0.8 * eps[:, 2],
         "current_ratio": np.exp(level[3] + 0.25 * habits[3] + 0.05 * eps[:, 3]),
         "cash_flow_margin_pct": level[4] + 3.5 * habits[4] + 1.2 * eps[:, 4],
         "size_log_assets": size + 0.01 * eps[:, 0],

@@ -86,7 +86,10 @@ def simulate(
         chance[month] = -np.expm1(-np.exp(level[month] + BY_SHOCK * left))
     push = FUNDING_PUSH * np.maximum(economy.funding, 0)[:, None]
     illiquidity = base + wander + push + remains
-    return Liquidity(illiquidity, shock, chance, _observed(rng, bonds, rating, illiquidity))
+    wider = constants.scalar("liquidity.bid_ask_in_stress") * np.maximum(economy.funding, 0)
+    return Liquidity(
+        illiquidity, shock, chance, _observed(rng, bonds, rating, illiquidity, wider[:, None])
+    )
 
 
 def _base(bonds: Bonds, rating: Ints, age_years: Floats) -> Floats:
@@ -98,12 +101,14 @@ def _base(bonds: Bonds, rating: Ints, age_years: Floats) -> Floats:
     )
 
 
-def _observed(rng: Generator, bonds: Bonds, rating: Ints, illiquidity: Floats) -> dict[str, Floats]:
+def _observed(
+    rng: Generator, bonds: Bonds, rating: Ints, illiquidity: Floats, wider: Floats
+) -> dict[str, Floats]:
     noise = rng.standard_normal((4, *illiquidity.shape))
     amount = bonds.amount[bonds.current]
     by_rating = np.log(constants.array("liquidity.bid_ask_bps"))
     bid_ask = np.interp(np.arange(22), CENTRES, by_rating)[rating]
-    bid_ask = np.clip(np.exp(bid_ask + 0.34 * illiquidity + 0.12 * noise[0]), 2, 2500)
+    bid_ask = np.clip(np.exp(bid_ask + wider + 0.34 * illiquidity + 0.12 * noise[0]), 2, 2500)
     zero = expit(constants.scalar("liquidity.no_trade") + 0.80 * illiquidity + 0.25 * noise[1])
     zero = np.round(zero * BUSINESS_DAYS) / BUSINESS_DAYS
     turnover = constants.scalar("liquidity.turnover") - 0.60 * illiquidity + 0.45 * noise[2]

@@ -11,9 +11,9 @@ each mean-reverting to a level of the regime:
 .. math:: x_{t+1} = x_t + \kappa_x\,(\bar x_{regime} + \theta\,e - x_t) + \sigma_{regime}\,\varepsilon
           + \rho\,\theta\,e\,1_{begins}
 
-where the severity :math:`e` of a stress is drawn, exponential with mean one, when it begins: most
-are mild, few are deep, and the crisis peaks are far out. The share :math:`\rho` of it comes at
-once, so spreads rise faster than they fall. A tilt :math:`z`, autoregressive with unit
+where the severity :math:`e` of a stress is drawn when it begins, half the square of an exponential
+number, so with mean one: most are mild, few are deep, and the crisis peaks are far out. The share
+:math:`\rho` of it comes at once, so spreads rise faster than they fall. A tilt :math:`z`, autoregressive with unit
 variance, moves the ratios between ratings. The curve is Nelson-Siegel with autoregressive level,
 slope and curvature; each sector has its own stress :math:`g`. One step is one month. All arrays
 carry the number of parallel paths first, so that the same law steps the one history and the many
@@ -54,7 +54,7 @@ FUNDING_PULL, FUNDING_NOISE = 0.22, 0.30
 SECTOR_KEEP, SECTOR_NOISE = 0.95, 0.035
 CURVE_MEAN: Final = np.array([4.0, -1.1, -0.6])
 CURVE_KEEP: Final = np.array([0.985, 0.96, 0.93])
-CURVE_NOISE: Final = np.array([0.20, 0.20, 0.28])
+CURVE_NOISE: Final = np.array([0.26, 0.20, 0.28])
 CURVE_DECAY_YEARS: Final = 1.8
 STRESS_CUTS_SLOPE: Final = -0.05
 
@@ -132,7 +132,7 @@ def step(state: State, month: int, force: Scenario, rng: Generator) -> State:
     paths = len(state.regime)
     noise = rng.standard_normal((paths, NOISES))
     uniform = rng.random(paths)
-    severity = rng.standard_exponential(paths)
+    severity = rng.standard_exponential(paths) ** 2 / 2
     active = [event for event in force if event.begin <= month < event.end]
     regime = _next_regime(state.regime, uniform)
     for event in active:

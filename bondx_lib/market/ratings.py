@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bondx_lib.market import constants
-from bondx_lib.schema import RATING_NUMBER, RATINGS
+from bondx_lib.schema import FIRST_SPECULATIVE, RATING_NUMBER, RATINGS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -50,7 +50,8 @@ GAP_DOWN, GAP_UP, GAP_DEFAULT = 0.95, 0.80, 0.70
 MEMORY_FADES: Final = 0.93
 CYCLE_DEFAULT: Final = 0.45
 GAP_LIMIT: Final = 4.0
-DOWN_STEPS: Final = np.array([0.50, 0.78, 0.90, 0.96])
+DOWN_STEPS: Final = np.array([[0.55, 0.82, 0.93, 0.97], [0.45, 0.75, 0.88, 0.95]])
+"""Cumulated shares of downgrades by one notch, two, ... of investment and of speculative grade."""
 UP_STEPS: Final = np.array([0.86, 0.98])
 
 
@@ -105,7 +106,11 @@ def move(
     up_to = down_to + chances.upgrade
     default_to = up_to + chances.default
     leave_to = default_to + chances.withdrawal
-    worse = np.minimum(rating + 1 + np.searchsorted(DOWN_STEPS, size), len(RATINGS))
+    steps = np.where(
+        rating < FIRST_SPECULATIVE,
+        np.searchsorted(DOWN_STEPS[0], size), np.searchsorted(DOWN_STEPS[1], size),
+    )  # fmt: skip
+    worse = np.minimum(rating + 1 + steps, len(RATINGS))
     better = np.maximum(rating - 1 - np.searchsorted(UP_STEPS, size), 1)
     downgraded = alive & (uniform < down_to)
     defaulted = alive & (uniform >= up_to) & (uniform < default_to) & may_leave

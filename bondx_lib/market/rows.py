@@ -6,6 +6,7 @@ as codes into their list until a table is made of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -34,6 +35,14 @@ CALL_LAG_MONTHS: Final = 3
 LONGEST_RATING_AGE: Final = 120
 SHORTEST_DAYS: Final = 30
 """Bonds leave the market when so many days (30/360) or fewer are left."""
+
+
+_SECTORS, _SENIORITIES, _REGIMES, _RATINGS, _CORRUPTION_KINDS = (
+    np.array(words, dtype=object)
+    for words in (
+        schema.SECTORS, schema.SENIORITIES, schema.REGIMES, schema.RATINGS, schema.CORRUPTION_KINDS
+    )
+)  # fmt: skip
 
 
 class Words(NamedTuple):
@@ -128,9 +137,7 @@ def columns(
     by_issuer |= disclosure.alternative(block.streams, block.issuers, block.economy)
     by_issuer |= _ratings(block) | {"downgrade_12m": downgrade_label(block.issuers)}
     panel |= {name: values.ravel()[place.seat] for name, values in by_issuer.items()}
-    panel["rating"] = Words(
-        panel["rating_number"].astype(np.int64) - 1, np.array(schema.RATINGS, dtype=object)
-    )
+    panel["rating"] = Words(panel["rating_number"].astype(np.int64) - 1, _RATINGS)
     for name, values in block.indicators.items():
         panel[name] = (
             Words(values.codes[place.month], values.values)
@@ -141,6 +148,31 @@ def columns(
     facts = _facts(block, place, panel, kind, chances)
     corruption.apply(panel, kind, place.before, detail.ravel()[place.cell])
     return panel, facts
+
+
+def stacked(parts: Sequence[dict[str, Any]], order: Ints) -> dict[str, Any]:
+    """Return the columns of several blocks one behind the other, then in the given order."""
+    return {name: _stacked([columns[name] for columns in parts], order) for name in parts[0]}
+
+
+def _stacked(parts: list[Any], order: Ints) -> Any:
+    if not isinstance(parts[0], Words):
+        return np.concatenate(parts)[order]
+    if all(part.values is parts[0].values for part in parts):
+        return Words(np.concatenate([part.codes for part in parts])[order], parts[0].values)
+    values, places = np.unique(np.concatenate([part.values for part in parts]), return_inverse=True)
+    starts = np.cumsum([0, *(len(part.values) for part in parts)])
+    codes = [
+        np.where(part.codes < 0, -1, places[start + part.codes])
+        for part, start in zip(parts, starts[:-1], strict=True)
+    ]
+    return _used(np.concatenate(codes)[order], values)
+
+
+def _used(codes: Ints, values: NDArray[Any]) -> Words:
+    """Return the words without those that no row has."""
+    used = np.bincount(codes[codes >= 0], minlength=len(values)) > 0
+    return Words(np.append(np.cumsum(used) - 1, -1)[codes], values[used])
 
 
 def downgrade_label(firms: issuers.Issuers) -> Floats:
@@ -211,7 +243,6 @@ def _names(block: Block, place: _Place) -> dict[str, Any]:
     streams, paper = block.streams, block.bonds
     keys = bonds.issuer_keys(block.issuers).ravel()
     names, called = np.unique(bonds.issuer_names(block.issuers).ravel(), return_inverse=True)
-    sectors = np.array(schema.SECTORS, dtype=object)
     return {
         "issuer_id": Words(
             place.issuer, bonds.identifiers(streams.path, streams.seed, keys, "issuer")
@@ -220,15 +251,14 @@ def _names(block: Block, place: _Place) -> dict[str, Any]:
         "bond_id": Words(
             place.bond, bonds.identifiers(streams.path, streams.seed, paper.key, "bond")
         ),
-        "sector": Words(block.issuers.sector[paper.seat][place.bond], sectors),
+        "sector": Words(block.issuers.sector[paper.seat][place.bond], _SECTORS),
     }
 
 
 def _terms(block: Block, place: _Place) -> dict[str, Any]:
     paper = block.bonds
-    ranks = np.array(schema.SENIORITIES, dtype=object)
     return {
-        "seniority": Words(paper.seniority[place.bond], ranks),
+        "seniority": Words(paper.seniority[place.bond], _SENIORITIES),
         "callable": paper.callable[place.bond],
         "coupon_pct": paper.coupon_pct[place.bond],
         "amount_outstanding_usd": paper.amount[place.bond],
@@ -275,8 +305,7 @@ def indicators(economy: macro.State, burn_in: int, streams: Streams) -> dict[str
     months = len(now.regime)
     noise = streams.common("market indicators").standard_normal((months, 3))
     tenors = {
-        years: macro.risk_free_pct(now.curve, np.full(months, float(years)))
-        for years in (2, 5, 10)
+        years: macro.risk_free_pct(now.curve, np.full(months, float(years))) for years in (2, 5, 10)
     }
     called = economy.regime[burn_in - CALL_LAG_MONTHS :][:months]
     return {
@@ -287,7 +316,7 @@ def indicators(economy: macro.State, burn_in: int, streams: Streams) -> dict[str
             np.log(17) + 0.75 * now.premium + 0.10 * now.funding + 0.10 * noise[:, 1]
         ),
         "funding_spread_bps": 30 + 28 * now.funding + 6 * noise[:, 2],
-        "regime_observed": Words(called, np.array(schema.REGIMES, dtype=object)),
+        "regime_observed": Words(called, _REGIMES),
     }
 
 
@@ -303,7 +332,6 @@ def _shock_label(block: Block, listed: Bools) -> Floats:
 def _facts(
     block: Block, place: _Place, panel: dict[str, Any], kind: Ints, chances: Floats
 ) -> dict[str, Any]:
-    regimes = np.array(schema.REGIMES, dtype=object)
     return {
         "world": panel["world"],
         "bond_id": panel["bond_id"],
@@ -313,7 +341,7 @@ def _facts(
         "downgrade_probability": chances.ravel()[place.seat],
         "shock_probability": block.liquidity.shock_probability.ravel()[place.cell],
         "corrupted": kind >= 0,
-        "corruption_kind": Words(kind, np.array(schema.CORRUPTION_KINDS, dtype=object)),
-        "regime": Words(block.economy.regime[place.month], regimes),
+        "corruption_kind": Words(kind, _CORRUPTION_KINDS),
+        "regime": Words(block.economy.regime[place.month], _REGIMES),
         "liquidity_premium": block.spreads.liquidity_premium.ravel()[place.cell],
     }

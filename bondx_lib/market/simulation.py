@@ -150,13 +150,36 @@ def blocks(world: World, count: int) -> Iterator[tuple[rows.Block, Bools]]:
         number += 1
 
 
+def blocks_of(
+    world: World, seats: range, last_bonds: int | None = None
+) -> Iterator[tuple[rows.Block, Bools]]:
+    """Yield the blocks that hold some seats, and which bonds belong to them.
+
+    Parameters
+    ----------
+    world, seats
+        The world, and a range of its seats.
+    last_bonds
+        How many bonds of the last of them are wanted; all if not given.
+    """
+    for number in range(seats.start // BLOCK, (seats.stop - 1) // BLOCK + 1):
+        firms = world.issuers(number)
+        paper = world.bonds(firms)
+        seat = firms.first + paper.seat
+        keep = (seat >= seats.start) & (seat < seats.stop)
+        if last_bonds is not None:
+            own = seat == seats.stop - 1
+            keep &= ~own | (np.cumsum(own) <= last_bonds)
+        yield world.block(firms, paper), keep
+
+
 def table(columns: dict[str, Any], name: str) -> pd.DataFrame:
     """Return columns as a frame with words as categories, in the schema's order."""
     return pd.DataFrame(
         {
-            column.name: values.to_categorical() if isinstance(values, rows.Words) else values
-            for column in schema.TABLES[name]
-            if (values := columns.get(column.name)) is not None
+            column: values.to_categorical() if isinstance(values, rows.Words) else values
+            for column in schema.names(name)
+            if (values := columns.get(column)) is not None
         },
         copy=False,
     )

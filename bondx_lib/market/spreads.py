@@ -5,10 +5,10 @@ r"""Credit spreads: log-linear in credit, market, maturity, sector, liquidity an
             + \sigma_{sen} + \ell + u_{issuer} + v_{bond} + \varepsilon
 
 with the level by rating :math:`a`, the hidden gap :math:`q - r`, the market's risk premium
-:math:`x` (the same for all, so volatility is proportional to level), the tilt :math:`z` that moves
-ratings against one another and a term that closes them up in a deep crisis, the sector's stress :math:`g`, a slope in remaining maturity
-:math:`\tau` that flattens and inverts in a crisis, a liquidity premium :math:`\ell`, a persistent
-issuer effect (most of the cross-section within a rating), a small bond effect, and heavy-tailed
+:math:`x` (the same for all, so volatility is proportional to level; in a deep crisis the best
+ratings close up to the others), the tilt :math:`z` that moves ratings against one another, the
+sector's stress :math:`g`, a slope in remaining maturity :math:`\tau` that flattens and inverts in a
+crisis, a liquidity premium :math:`\ell`, a persistent issuer effect (most of the cross-section within a rating), a small bond effect, and heavy-tailed
 noise :math:`\varepsilon` (Laplace). The mean without :math:`\varepsilon` and the variance of
 :math:`\varepsilon` are the truth of the row.
 
@@ -27,6 +27,7 @@ from bondx_lib.market import constants, macro
 from bondx_lib.market.bonds import Bonds
 from bondx_lib.market.issuers import BURN_IN, Issuers
 from bondx_lib.market.streams import BLOCK, Streams
+from bondx_lib.schema import FIRST_SPECULATIVE
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -36,12 +37,13 @@ SLOPE_FALLS, SLOPE_KINK, SLOPE_FLOOR = 0.55, 0.25, -0.35
 GAP_LOADING, GAP_LIMIT = 0.11, 3.0
 SECTOR_LOADING: Final = 1.0
 SECTOR_LEVEL: Final = np.array([-0.03, 0.02, 0.10, -0.02, -0.02, -0.05])
-SENIORITY_LEVEL: Final = np.array([-0.22, 0.0, 0.22])
+SENIORITY_LEVEL: Final = np.array([[-0.10, 0.0, 0.10], [-0.22, 0.0, 0.22]])
+"""Secured, unsecured, subordinated; of investment and of speculative grade."""
 ISSUER_SD, ISSUER_KEEP = 0.30, 0.97
-BOND_SD, BOND_KEEP = 0.04, 0.93
-NOISE_SCALE: Final = 0.023
+BOND_SD, BOND_KEEP = 0.03, 0.93
+NOISE_SCALE: Final = 0.016
 NOISE_VARIANCE: Final = 2 * NOISE_SCALE**2
-DEEP_CRISIS: Final = 0.7
+DEEP_CRISIS: Final = 0.9
 """Risk premium beyond which ratings close up."""
 LOWEST_BPS, HIGHEST_BPS = 3.0, 9000.0
 
@@ -96,7 +98,8 @@ def simulate(
     liquidity = loading[:, bonds.slot_seat] * illiquidity
     mean = of_issuer[:, bonds.slot_seat] + bond + liquidity
     mean += slope[:, bonds.slot_seat] * np.log(np.maximum(maturity_years, 0.25) / 6)
-    mean += SENIORITY_LEVEL[bonds.seniority][bonds.current]
+    speculative = (rating >= FIRST_SPECULATIVE).astype(int)[:, bonds.slot_seat]
+    mean += SENIORITY_LEVEL[speculative, bonds.seniority[bonds.current]]
     np.clip(mean, np.log(LOWEST_BPS), np.log(HIGHEST_BPS), out=mean)
     noise = rng.laplace(0.0, NOISE_SCALE, (months, number))
     return Spreads(np.exp(mean + noise), mean, liquidity)

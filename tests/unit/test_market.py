@@ -10,7 +10,7 @@ import pytest
 
 from bondx_lib import market, parameters, pricing, schema
 from bondx_lib.errors import BadInput
-from bondx_lib.market import bonds, facts, macro
+from bondx_lib.market import facts, macro
 from bondx_lib.market.streams import Streams
 
 DEFAULT = parameters.default()
@@ -76,17 +76,6 @@ def test_keys_are_unique_but_for_labelled_duplicates(drawn):
     labelled = drawn.truth["corruption_kind"] == "duplicated_row"
     assert repeated.sum() > 0
     assert (repeated.to_numpy() == labelled.to_numpy(bool)).all()
-
-
-def test_everything_is_marked_synthetic(drawn):
-    """Flag, names and identifiers say so; identifiers are well-formed and collide with nothing."""
-    panel = drawn.panel
-    assert panel["synthetic"].all()
-    assert panel["issuer_name"].str.startswith("SX-").all()
-    assert panel["issuer_id"].str.startswith("SX-").all()
-    ids = panel["bond_id"].unique()
-    assert all(len(i) == 12 and i.startswith("XZ") and bonds.has_valid_check_digit(i) for i in ids)
-    assert panel.groupby("bond_id")["world"].nunique().max() == 1
 
 
 def test_undamaged_rows_are_within_the_declared_ranges(clean):

@@ -24,7 +24,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SETS = {"run": ["build"], "test": ["build", "test"], "dev": ["build", "test", "dev"]}
-CONDA_NAMES = {"py-xgboost-cpu": "xgboost-cpu"}
+CONDA_NAMES = {"py-xgboost-cpu": "xgboost-cpu", "pandera-pandas": "pandera"}
 PIN = re.compile(
     r"^([\w.-]+)==(\S+)(?: ; (.+?))? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.M
 )
