@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bondx_lib.artefacts import write_text
-from bondx_lib.market import constants, facts, realism
+from bondx_lib.market import constants, facts, measures
 from bondx_lib.schema import LETTERS
 
 Floats = NDArray[np.float64]
 Values = Mapping[str, float]
 
-ROUNDS: Final = 10
+ROUNDS: Final = 8
 SEEDS: Final = 16
 DAMPING: Final = 0.7
 LARGEST_STEP: Final = 2.0
@@ -104,9 +104,9 @@ def _simulated(pool: ProcessPoolExecutor, now: Mapping[str, Floats], seeds: int)
     return {name: float(np.mean(found)) if found else np.nan for name, found in values.items()}
 
 
-def _measure(seed: int, now: Mapping[str, Floats]) -> realism.Measured:
+def _measure(seed: int, now: Mapping[str, Floats]) -> measures.Measured:
     with constants.using(now):
-        return realism.measure(realism.draw(seed))
+        return measures.of_seed(seed)
 
 
 def _miss(target: Target, published: Values, simulated: Values) -> float:
@@ -149,7 +149,7 @@ def _document(
         }  # fmt: skip
     return {
         "made_by": "make calibrate",
-        "rounds": rounds, "seeds": seeds, "months": realism.MONTHS, "blocks": realism.BLOCKS,
+        "rounds": rounds, "seeds": seeds, "months": measures.MONTHS, "blocks": measures.BLOCKS,
         "constants": entries,
     }  # fmt: skip
 
@@ -172,6 +172,10 @@ def _sum(names: list[str]) -> Callable[[Values], float]:
 
 def _ratio(first: str, second: str) -> Callable[[Values], float]:
     return lambda values: values.get(first, np.nan) / values.get(second, np.nan)
+
+
+def _mean_of(first: str, second: str) -> Callable[[Values], float]:
+    return lambda values: float(np.sqrt(values.get(first, np.nan) * values.get(second, np.nan)))
 
 
 def _log_of(name: str) -> Callable[[Values], float]:
@@ -202,8 +206,13 @@ def _rating_targets() -> list[Target]:
             _one("ratings.withdrawal_pct", f"transition_1y.{name}.NR", "scale", place=place)
         )
         years = {"AAA": "10y", "AA": "10y", "A": "10y", "BBB": "10y", "BB": "3y"}
-        default = f"default_{years[name]}.{name}" if name in years else f"transition_1y.{name}.D"
-        targets.append(_one("ratings.default_pct", default, "scale", place=place))
+        within = f"default_{years[name]}.{name}" if name in years else f"transition_1y.{name}.D"
+        at_once = "transition_1y.BB.D" if name == "BB" else within
+        targets.append(
+            Target("ratings.default_pct", place,
+                   within if at_once == within else f"sqrt({at_once} * {within})",
+                   _mean_of(at_once, within), "scale")
+        )  # fmt: skip
     return targets
 
 
@@ -225,17 +234,14 @@ def _spread_targets() -> list[Target]:
             )  # fmt: skip
         group = name if place < LETTERS.index("BB") else "Spec"
         for state, constant in (("calm", "liquidity"), ("crisis", "liquidity_in_stress")):
+            like = "A" if (state, group) == ("crisis", "AA") else group
             targets.append(
-                _one(f"spread.{constant}", f"liquidity_share.{state}.{group}",
+                _one(f"spread.{constant}", f"liquidity_share.{state}.{like}",
                      "scale" if state == "calm" else "shift", 0.6 if state == "calm" else 0.002,
                      place)
             )  # fmt: skip
-    for place in range(4):
-        long, short = "oas_maturity.15y_plus", "oas_maturity.1_3y"
-        targets.append(
-            Target("spread.slope", place, f"log({long} / {short})", _log_ratio(long, short),
-                   "scale", 0.8)
-        )  # fmt: skip
+    for place in range(LETTERS.index("BBB") + 1):
+        targets.append(_one("spread.slope", "cross_section.slope", "scale", 0.8, place))
     return targets
 
 
@@ -274,8 +280,8 @@ def _other_targets() -> list[Target]:
                _log_ratio("crisis_peak.BBB", "oas_level.BBB.p50"), "shift", 0.4),
         Target("ratings.memory", None, "log(momentum.downgrade_hazard)",
                _log_of("momentum.downgrade_hazard"), "shift", 0.6),
-        Target("ratings.cycle_down", None, "log(downgrades.stress / downgrades.year.2022)",
-               _log_ratio("downgrades.stress", "downgrades.year.2022"), "shift", 0.3),
+        Target("ratings.cycle_down", None, "log(downgrades.stress)",
+               _log_of("downgrades.stress"), "shift", 0.3),
         Target("ratings.cycle_up", None, "log(upgrades.year.2022 / upgrades.stress)",
                _log_ratio("upgrades.year.2022", "upgrades.stress"), "shift", 0.3),
         *(_one("issuers.entrant_pct", f"issuer_mix.{name}", "scale", 0.6, place)

@@ -142,9 +142,10 @@ def content_digest(folder: str | Path, table: str = "panel") -> str:
 
 
 def _check(count: int, parts: int, workers: int, formats: tuple[str, ...]) -> None:
-    for key, value, most in (
-        ("bonds", count, MOST_BONDS), ("partitions", parts, max(count, 1)), ("workers", workers, 256)
-    ):  # fmt: skip
+    limits = (
+        ("bonds", count, MOST_BONDS), ("partitions", parts, count), ("workers", workers, 256)
+    )  # fmt: skip
+    for key, value, most in limits:
         if not 1 <= value <= most:
             raise BadInput("is out of range", key=key, value=value, admissible=f"1 to {most}")
     for name in formats:

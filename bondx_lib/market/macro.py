@@ -8,16 +8,17 @@ Everything that all issuers share. A three-state Markov chain (expansion, slowdo
 
 each mean-reverting to a level of the regime:
 
-.. math:: x_{t+1} = x_t + \kappa_x\,(\bar x_{regime} + \theta\,e - x_t) + \sigma_{regime}\,\varepsilon
-          + \rho\,\theta\,e\,1_{begins}
+.. math:: x_{t+1} = x_t + \kappa_x\,(\bar x_{regime} + \theta\,e - x_t)
+          + \sigma_{regime}\,\varepsilon + \rho\,\theta\,e\,1_{begins}
 
 where the severity :math:`e` of a stress is drawn when it begins, half the square of an exponential
-number, so with mean one: most are mild, few are deep, and the crisis peaks are far out. The share
-:math:`\rho` of it comes at once, so spreads rise faster than they fall. A tilt :math:`z`, autoregressive with unit
-variance, moves the ratios between ratings. The curve is Nelson-Siegel with autoregressive level,
-slope and curvature; each sector has its own stress :math:`g`. One step is one month. All arrays
-carry the number of parallel paths first, so that the same law steps the one history and the many
-futures behind the true probabilities.
+number with a bound, so about one in the mean: most are mild, few are deep, and the crisis peaks are
+far out. The share :math:`\rho` of it comes at once, so spreads rise faster than they fall. A tilt
+:math:`z`, autoregressive with unit variance, moves the ratios between ratings. The curve is
+Nelson-Siegel with autoregressive level, slope and curvature, and falls when the premium rises; each
+sector has its own stress :math:`g`. One step is one month. All arrays carry the number of parallel
+paths first, so that the same law steps the one history and the many futures behind the true
+probabilities.
 
 Sources: facts ``recession_share``, ``oas_ar1``, ``oas_change``, ``oas_ratio``, ``crisis_peak``;
 Nelson and Siegel [2].
@@ -46,6 +47,7 @@ CYCLE_PULL, CYCLE_NOISE = 0.12, 0.20
 PREMIUM_LEVEL: Final = np.array([-0.10, 0.12, 0.30])
 ONSET_SHARE: Final = 0.35
 """How much of a stress's severity comes in its first month."""
+DEEPEST_STRESS: Final = 3.5
 STRESS_NOISE_TIMES: Final = 2.0
 """The premium's shocks in stress over those in calm."""
 TILT_KEEP: Final = 0.975
@@ -54,7 +56,9 @@ FUNDING_PULL, FUNDING_NOISE = 0.22, 0.30
 SECTOR_KEEP, SECTOR_NOISE = 0.95, 0.035
 CURVE_MEAN: Final = np.array([4.0, -1.1, -0.6])
 CURVE_KEEP: Final = np.array([0.985, 0.96, 0.93])
-CURVE_NOISE: Final = np.array([0.26, 0.20, 0.28])
+CURVE_NOISE: Final = np.array([0.21, 0.20, 0.28])
+FLIGHT_TO_QUALITY: Final = -0.40
+"""Correlation of the shocks of risk-free level and risk premium."""
 CURVE_DECAY_YEARS: Final = 1.8
 STRESS_CUTS_SLOPE: Final = -0.05
 
@@ -132,7 +136,7 @@ def step(state: State, month: int, force: Scenario, rng: Generator) -> State:
     paths = len(state.regime)
     noise = rng.standard_normal((paths, NOISES))
     uniform = rng.random(paths)
-    severity = rng.standard_exponential(paths) ** 2 / 2
+    severity = np.minimum(rng.standard_exponential(paths) ** 2 / 2, DEEPEST_STRESS)
     active = [event for event in force if event.begin <= month < event.end]
     regime = _next_regime(state.regime, uniform)
     for event in active:
@@ -146,7 +150,9 @@ def step(state: State, month: int, force: Scenario, rng: Generator) -> State:
     scale = constants.scalar("macro.premium_noise") * np.where(stressed, STRESS_NOISE_TIMES, 1.0)
     pushes = np.zeros(len(SECTORS))
     pushes[SECTORS.index(SHOCKED_SECTOR)] = sum(event.sector for event in active)
-    curve = CURVE_MEAN + CURVE_KEEP * (state.curve - CURVE_MEAN) + CURVE_NOISE * noise[:, 3:6]
+    safe = noise[:, 3:6]
+    safe[:, 0] = FLIGHT_TO_QUALITY * noise[:, 1] + np.sqrt(1 - FLIGHT_TO_QUALITY**2) * safe[:, 0]
+    curve = CURVE_MEAN + CURVE_KEEP * (state.curve - CURVE_MEAN) + CURVE_NOISE * safe
     curve[:, 0] += sum(event.level for event in active)
     curve[:, 1] += np.where(stressed, STRESS_CUTS_SLOPE, 0.0)
     return State(

@@ -51,9 +51,9 @@ class Words(NamedTuple):
     codes: Ints
     values: NDArray[Any]
 
-    def to_categorical(self) -> pd.Categorical:
+    def to_categorical(self) -> Any:
         """Return the column as pandas keeps it."""
-        return pd.Categorical.from_codes(self.codes, categories=self.values)
+        return pd.Categorical.from_codes(self.codes, categories=pd.Index(self.values))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from bondx_lib import schema
 from bondx_lib.errors import BadInput
 from bondx_lib.market import bonds, issuers, liquidity, macro, rows, spreads, truth
+from bondx_lib.market.bonds import Bonds
+from bondx_lib.market.issuers import Issuers
 from bondx_lib.market.streams import BLOCK, Streams
 from bondx_lib.parameters import Parameters
 
@@ -59,15 +61,15 @@ class World:
     economy: macro.State
     indicators: dict[str, Any]
 
-    def issuers(self, block: int) -> issuers.Issuers:
+    def issuers(self, block: int) -> Issuers:
         """Return a block of seats and the lives in them."""
         return issuers.simulate(self.streams, block, self.economy, MACRO_BURN_IN)
 
-    def bonds(self, firms: issuers.Issuers) -> bonds.Bonds:
+    def bonds(self, firms: Issuers) -> Bonds:
         """Return the bonds of a block of seats."""
         return bonds.simulate(self.streams, firms, self.economy, MACRO_BURN_IN)
 
-    def block(self, firms: issuers.Issuers, paper: bonds.Bonds) -> rows.Block:
+    def block(self, firms: Issuers, paper: Bonds) -> rows.Block:
         """Return a block of seats with all that happens to it."""
         now = macro.since(self.economy, MACRO_BURN_IN)
         days_left, days_old = _days(paper, self.months)
@@ -208,7 +210,7 @@ def _frames(world: World, count: int, branches: int) -> Market:
     return Market(panel.iloc[order], pd.concat(truths, ignore_index=True).iloc[order])
 
 
-def _days(paper: bonds.Bonds, months: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _days(paper: Bonds, months: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return 30/360 days to maturity and since issue, by month and slot."""
     month = np.arange(months)[:, None]
     last_day = bonds.month_ends(months).astype("datetime64[D]")

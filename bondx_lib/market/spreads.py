@@ -8,9 +8,9 @@ with the level by rating :math:`a`, the hidden gap :math:`q - r`, the market's r
 :math:`x` (the same for all, so volatility is proportional to level; in a deep crisis the best
 ratings close up to the others), the tilt :math:`z` that moves ratings against one another, the
 sector's stress :math:`g`, a slope in remaining maturity :math:`\tau` that flattens and inverts in a
-crisis, a liquidity premium :math:`\ell`, a persistent issuer effect (most of the cross-section within a rating), a small bond effect, and heavy-tailed
-noise :math:`\varepsilon` (Laplace). The mean without :math:`\varepsilon` and the variance of
-:math:`\varepsilon` are the truth of the row.
+crisis, a liquidity premium :math:`\ell`, a persistent issuer effect (most of the cross-section
+within a rating), a small bond effect, and heavy-tailed noise :math:`\varepsilon` (Laplace). The
+mean without :math:`\varepsilon` and the variance of :math:`\varepsilon` are the truth of the row.
 
 Sources: facts ``oas_level``, ``oas_ratio``, ``oas_maturity``, ``oas_change``, ``liquidity_share``;
 the common factor: Collin-Dufresne, Goldstein and Martin [5].
@@ -39,7 +39,7 @@ SECTOR_LOADING: Final = 1.0
 SECTOR_LEVEL: Final = np.array([-0.03, 0.02, 0.10, -0.02, -0.02, -0.05])
 SENIORITY_LEVEL: Final = np.array([[-0.10, 0.0, 0.10], [-0.22, 0.0, 0.22]])
 """Secured, unsecured, subordinated; of investment and of speculative grade."""
-ISSUER_SD, ISSUER_KEEP = 0.30, 0.97
+ISSUER_SD, ISSUER_KEEP = 0.36, 0.98
 BOND_SD, BOND_KEEP = 0.03, 0.93
 NOISE_SCALE: Final = 0.016
 NOISE_VARIANCE: Final = 2 * NOISE_SCALE**2
