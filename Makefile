@@ -14,7 +14,7 @@ RUN := $(call installed,run)
 TEST := $(call installed,test)
 DEV := $(call installed,dev)
 
-.PHONY: run test check lab lock clean help
+.PHONY: run test check lab lock realism calibrate ceilings clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
@@ -40,6 +40,15 @@ lab: $(RUN)
 lock: $(DEV)
 	locks/resolve "$(BIN)/uv" $(UPGRADE)
 
+realism: $(RUN)
+	$(BIN)/bondx realism
+
+calibrate: $(RUN)
+	$(BIN)/bondx calibrate --workers 2
+
+ceilings: $(RUN)
+	$(BIN)/bondx ceilings --workers 2
+
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -49,6 +58,9 @@ help:
 	@echo "make lab    set up, then open the controller notebook in JupyterLab"
 	@echo "make check  set up, then check style, types, imports and notebooks"
 	@echo "make lock   resolve the dependencies (UPGRADE=--upgrade for the newest)"
+	@echo "make realism    hold the market against published figures"
+	@echo "make calibrate  fit the market's constants to them again (minutes)"
+	@echo "make ceilings   make the ceilings of the models again (minutes)"
 	@echo "make clean  remove the environment and all caches, but no run"
 
 $(RUN): | $(BIN)/python

@@ -8,11 +8,12 @@ needs them, so ``bondx --help`` answers at once.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -27,6 +28,8 @@ exit codes: 0 converged, plateaued, stopped by the epoch limit or on request
 
 example: bondx run -f parameters/smoke.yaml --set dataset_size=50
 """
+
+GENERATE_EXAMPLE: Final = "bondx generate --bonds 1000000 --workers 4 -o big-market"
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -94,6 +97,13 @@ def _overview(options: argparse.Namespace) -> int:
 
 
 def _run_options(parser: argparse.ArgumentParser) -> None:
+    _parameter_options(parser)
+    parser.add_argument("--output", metavar="DIR", help="folder that holds the runs")
+    parser.add_argument("--name", help="name of the run")
+    _quiet_option(parser)
+
+
+def _parameter_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-f", "--file", metavar="FILE", help="parameters file; the defaults if not given"
     )
@@ -101,9 +111,6 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
         "--set", metavar="KEY=VALUE", action="append", default=[], dest="values",
         help="override one parameter, for example quality_gates.coverage_min=95; may be repeated",
     )  # fmt: skip
-    parser.add_argument("--output", metavar="DIR", help="folder that holds the runs")
-    parser.add_argument("--name", help="name of the run")
-    _quiet_option(parser)
 
 
 def _quiet_option(parser: argparse.ArgumentParser) -> None:
@@ -145,6 +152,53 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
     _json_option(parser, "print the summary as JSON and render nothing")
 
 
+def _generate_options(parser: argparse.ArgumentParser) -> None:
+    _parameter_options(parser)
+    parser.add_argument("-o", "--output", metavar="DIR", required=True, help="an empty folder")
+    parser.add_argument("--bonds", type=int, metavar="N", help="bonds; dataset_size if not given")
+    parser.add_argument(
+        "--partitions", type=int, metavar="N", help="files to cut it into; one per 10,000 bonds"
+    )
+    _workers_option(parser)
+    parser.add_argument(
+        "--format", action="append", dest="formats", metavar="NAME",
+        help="parquet (the default), csv or jsonl; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--truth", action="store_true", help="write the truth beside the panel")
+    parser.add_argument(
+        "--branches", type=int, default=0, metavar="N",
+        help="futures behind each true downgrade probability (default: 0, leave it out)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--digest", action="store_true", help="print a digest that no order or cut can change"
+    )
+    _quiet_option(parser)
+
+
+def _realism_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--seeds", type=int, default=32, metavar="N", help="markets to draw (default: 32)"
+    )
+    parser.add_argument(
+        "--blocks", type=int, default=4, metavar="N",
+        help="blocks of 256 issuers in each (default: 4)",
+    )  # fmt: skip
+    _workers_option(parser)
+    parser.add_argument("--failing", action="store_true", help="show only what does not pass")
+    _json_option(parser)
+    _quiet_option(parser)
+
+
+def _fit_options(parser: argparse.ArgumentParser) -> None:
+    _workers_option(parser)
+
+
+def _workers_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes (default: 1)"
+    )
+
+
 def _list_options(parser: argparse.ArgumentParser) -> None:
     _base_option(parser)
     _json_option(parser)
@@ -155,17 +209,21 @@ def _json_option(parser: argparse.ArgumentParser, meaning: str = "print JSON") -
 
 
 def _run(options: argparse.Namespace) -> int:
-    from bondx_lib import parameters
-
-    overrides: dict[str, Any] = dict(parameters.parse_override(text) for text in options.values)
-    for key, value in (("output.base_directory", options.output), ("name", options.name)):
-        if value is not None:
-            overrides[key] = json.dumps(value)
-    chosen = parameters.load(options.file, overrides)
+    named = {"output.base_directory": options.output, "name": options.name}
+    chosen = _parameters(options, named)
 
     from bondx_lib import trainer
 
     return _work(options, lambda on_open: trainer.run(chosen, on_open))
+
+
+def _parameters(options: argparse.Namespace, named: Mapping[str, str | None]) -> Any:
+    """Return the file's parameters with single values over them, and named options over both."""
+    from bondx_lib import parameters
+
+    overrides: dict[str, Any] = dict(parameters.parse_override(text) for text in options.values)
+    overrides |= {key: json.dumps(value) for key, value in named.items() if value is not None}
+    return parameters.load(options.file, overrides)
 
 
 def _resume(options: argparse.Namespace) -> int:
@@ -283,6 +341,98 @@ def _verify(options: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
+def _generate(options: argparse.Namespace) -> int:
+    chosen = _parameters(options, {})
+
+    from bondx_lib.market import generation
+
+    with _progress("parts", options.quiet) as show:
+        try:
+            manifest = generation.generate(
+                chosen, options.output, bonds=options.bonds, parts=options.partitions,
+                workers=options.workers, formats=tuple(options.formats or ("parquet",)),
+                truth=options.truth, branches=options.branches,
+                progress=lambda done, parts, rows: show(done, parts, f"{rows:,} rows"),
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+            return INTERRUPTED
+    print(f"{manifest['rows']:,} rows of {manifest['bonds']:,} bonds in {options.output}")
+    if options.digest:
+        print(f"digest: {generation.content_digest(options.output)}")
+    return 0
+
+
+def _realism(options: argparse.Namespace) -> int:
+    from bondx_lib.market import realism
+
+    for key, least in (("seeds", 2), ("blocks", 1), ("workers", 1)):
+        if getattr(options, key) < least:
+            raise BadInput(
+                "is out of range", source="bondx realism", key=f"--{key}",
+                value=getattr(options, key), admissible=f"at least {least}",
+            )  # fmt: skip
+    with _progress("markets", options.quiet) as show:
+        lines = realism.scorecard(
+            options.seeds, blocks=options.blocks, workers=options.workers,
+            progress=lambda done: show(done, options.seeds, ""),
+        )  # fmt: skip
+    if options.as_json:
+        _print_json([vars(line) for line in lines])
+    else:
+        print(realism.as_text(lines, only_failing=options.failing))
+    return 0 if realism.share_passed(lines) >= realism.AIM else 1
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from bondx_lib.market import calibration
+
+    document = calibration.fit(workers=options.workers, progress=_say_now)
+    print(f"written: {calibration.write(document)}")
+    return 0
+
+
+def _ceilings(options: argparse.Namespace) -> int:
+    from bondx_lib import reference
+
+    document = reference.make(threads=options.workers, progress=_say_now)
+    print(f"written: {reference.write(document)}")
+    return 0
+
+
+def _say_now(text: str) -> None:
+    print(text, flush=True)
+
+
+@contextlib.contextmanager
+def _progress(what: str, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
+    """Yield a function that shows how much is done on standard error: done, all, and a word."""
+    if quiet:
+        yield lambda done, all_, word: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[word]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None, word="")
+
+        def show(done: int, all_: int, word: str) -> None:
+            bar.update(task, completed=done, total=all_, word=word)
+
+        yield show
+
+
 def _run_folder(options: argparse.Namespace) -> Path:
     """Return the run folder that was named, or the newest one."""
     from bondx_lib import dashboard
@@ -313,5 +463,12 @@ _COMMANDS: Final[dict[str, tuple[Command, str, str, Callable[[argparse.ArgumentP
     "list": (_list, "list the runs", "bondx list --output runs", _list_options),
     "params": (_params, "print every parameter with type, unit, range and default",
                "bondx params --json", _json_option),
+    "generate": (_generate, "write a market of any size", GENERATE_EXAMPLE, _generate_options),
+    "realism": (_realism, "hold the market against published figures",
+                "bondx realism --failing", _realism_options),
+    "calibrate": (_calibrate, "fit the market's constants to published figures again",
+                  "bondx calibrate --workers 2", _fit_options),
+    "ceilings": (_ceilings, "make the ceilings that models are measured against again",
+                 "bondx ceilings --workers 2", _fit_options),
     "verify": (_verify, "check a finished run against its seal", "bondx verify", _folder_option),
 }  # fmt: skip

@@ -226,12 +226,6 @@ def _spread_targets() -> list[Target]:
                 Target("spread.tilt", place, f"log({high} / {low})", _log_ratio(high, low),
                        "scale", 0.6)
             )  # fmt: skip
-        if place < LETTERS.index("BBB"):
-            top, other = f"crisis_peak.{name}", "crisis_peak.BBB"
-            targets.append(
-                Target("spread.deep_crisis", place, f"log({top} / {other})",
-                       _log_ratio(top, other), "shift", 0.8)
-            )  # fmt: skip
         group = name if place < LETTERS.index("BB") else "Spec"
         for state, constant in (("calm", "liquidity"), ("crisis", "liquidity_in_stress")):
             like = "A" if (state, group) == ("crisis", "AA") else group
@@ -274,14 +268,14 @@ def _account_targets() -> list[Target]:
 def _other_targets() -> list[Target]:
     return [
         _one("macro.premium_noise", "oas_change.sd.BBB", "scale"),
-        Target("macro.premium_pull", None, "1 - oas_ar1.BBB",
-               lambda values: 1 - values["oas_ar1.BBB"], "scale", 0.7),
+        Target("macro.premium_pull", None, "log(oas_level.BBB.p75 / oas_level.BBB.p25)",
+               _log_ratio("oas_level.BBB.p75", "oas_level.BBB.p25"), "scale", -1.0),
         Target("macro.severity", None, "log(crisis_peak.BBB / oas_level.BBB.p50)",
                _log_ratio("crisis_peak.BBB", "oas_level.BBB.p50"), "shift", 0.4),
         Target("ratings.memory", None, "log(momentum.downgrade_hazard)",
                _log_of("momentum.downgrade_hazard"), "shift", 0.6),
-        Target("ratings.cycle_down", None, "log(downgrades.stress)",
-               _log_of("downgrades.stress"), "shift", 0.3),
+        Target("ratings.cycle_down", None, "log(downgrades.stress / downgrades.year.2022)",
+               _log_ratio("downgrades.stress", "downgrades.year.2022"), "shift", 0.3),
         Target("ratings.cycle_up", None, "log(upgrades.year.2022 / upgrades.stress)",
                _log_ratio("upgrades.year.2022", "upgrades.stress"), "shift", 0.3),
         *(_one("issuers.entrant_pct", f"issuer_mix.{name}", "scale", 0.6, place)

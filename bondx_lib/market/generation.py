@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -228,7 +229,9 @@ def _drawn(
             yield part, _write_part(parameters, folder, plan, part)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(missing)), mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        min(workers, len(missing)), context, signal.signal, (signal.SIGINT, signal.SIG_IGN)
+    ) as pool:
         futures: dict[Future[int], int] = {
             pool.submit(_write_part, parameters, folder, plan, part): part for part in missing
         }

@@ -17,7 +17,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from bondx_lib import parameters as parameter_files
-from bondx_lib.market import macro, ratings, rows, simulation
+from bondx_lib.market import constants, macro, ratings, rows, simulation
 from bondx_lib.market.issuers import BURN_IN, Issuers
 from bondx_lib.schema import FIRST_SPECULATIVE, LETTERS, RATINGS, letter
 
@@ -27,6 +27,9 @@ Measured = dict[str, float]
 
 MONTHS: Final = 300
 BLOCKS: Final = 4
+TOP: Final = 2
+"""How many letters are measured in the block of the best issuers."""
+TOP_MIX: Final = (40.0, 60.0, 1e-9, 1e-9, 1e-9, 1e-9, 1e-9)
 
 LETTER_OF: Final = np.array([0, *(LETTERS.index(letter(rating)) for rating in RATINGS)])
 GONE: Final = (ratings.WITHDRAWN, ratings.DEFAULTED)
@@ -49,14 +52,19 @@ class Sample:
     frame
         One row per bond and month, undamaged, with ``bond`` and ``issuer`` as numbers, ``letter``
         and ``regime`` as places in their lists, ``speculative``, and the ``liquidity`` premium.
-    issuers
+    top
+        The same of a block with AAA and AA issuers only, of which the market holds few: a letter's
+        own figures do not depend on how many others there are.
+    issuers, top_issuers
         Blocks of seats, for the paths of ratings.
     economy
         From the first observation on.
     """
 
     frame: pd.DataFrame
+    top: pd.DataFrame
     issuers: tuple[Issuers, ...]
+    top_issuers: tuple[Issuers, ...]
     economy: macro.State
 
 
@@ -64,14 +72,11 @@ def draw(seed: int, months: int = MONTHS, blocks: int = BLOCKS) -> Sample:
     """Draw the market of one seed."""
     chosen = parameter_files.load(None, {"random_seed": seed, "history_months": months})
     world = simulation.world_of(chosen, "realism")
-    frames, firms = [], []
-    for number in range(blocks):
-        seats = world.issuers(number)
-        block = world.block(seats, world.bonds(seats))
-        frames.append(_frame(block, number))
-        firms.append(seats)
+    frame, firms = _blocks(world, range(blocks))
+    with constants.using({"issuers.entrant_pct": np.array(TOP_MIX)}):
+        top, top_firms = _blocks(world, range(blocks, blocks + 1))
     now = macro.since(world.economy, simulation.MACRO_BURN_IN)
-    return Sample(pd.concat(frames, ignore_index=True), tuple(firms), now)
+    return Sample(frame, top, firms, top_firms, now)
 
 
 def of_seed(seed: int, months: int = MONTHS, blocks: int = BLOCKS) -> Measured:
@@ -85,6 +90,15 @@ def measure(sample: Sample) -> Measured:
     for statistic in STATISTICS:
         measured |= statistic(sample)
     return measured
+
+
+def _blocks(world: simulation.World, numbers: range) -> tuple[pd.DataFrame, tuple[Issuers, ...]]:
+    frames, firms = [], []
+    for number in numbers:
+        seats = world.issuers(number)
+        frames.append(_frame(world.block(seats, world.bonds(seats)), number))
+        firms.append(seats)
+    return pd.concat(frames, ignore_index=True), tuple(firms)
 
 
 def _frame(block: rows.Block, number: int) -> pd.DataFrame:
@@ -124,10 +138,8 @@ def _fates(firms: Issuers, horizon: int) -> tuple[Ints, Ints]:
 
 
 def _transitions(sample: Sample) -> Measured:
-    counts = np.zeros((7, 9))
-    for firms in sample.issuers:
-        now, later = _fates(firms, 12)
-        counts += np.bincount(now * 9 + later, minlength=63).reshape(7, 9)
+    counts = _counts(sample.issuers)
+    counts[:TOP] = _counts(sample.top_issuers)[:TOP]
     with np.errstate(invalid="ignore"):
         share = 100 * counts / counts.sum(axis=1, keepdims=True)
     ends = (*LETTERS, "D", "NR")
@@ -137,14 +149,26 @@ def _transitions(sample: Sample) -> Measured:
     }  # fmt: skip
 
 
+def _counts(blocks: Sequence[Issuers]) -> Floats:
+    """Count yearly moves from letter to letter, default or withdrawal."""
+    counts = np.zeros((7, 9))
+    for firms in blocks:
+        now, later = _fates(firms, 12)
+        counts += np.bincount(now * 9 + later, minlength=63).reshape(7, 9)
+    return counts
+
+
 def _defaults(sample: Sample) -> Measured:
     """Cumulate conditional default rates, so that withdrawn ratings are taken out, not counted."""
     measured: Measured = {}
     years = (3, 5, 10)
     survival, cumulated = np.ones(7), np.zeros(7)
     pools = [_yearly_fates(firms, max(years)) for firms in sample.issuers]
+    best = [_yearly_fates(firms, max(years)) for firms in sample.top_issuers]
     for year in range(max(years)):
         at_risk, lost = (np.sum([pool[part][year] for pool in pools], axis=0) for part in (0, 1))
+        for part, counts in enumerate((at_risk, lost)):
+            counts[:TOP] = np.sum([pool[part][year] for pool in best], axis=0)[:TOP]
         hazard = np.divide(lost, at_risk, out=np.zeros(7), where=at_risk > 0)
         cumulated = cumulated + survival * hazard
         survival = survival * (1 - hazard)
@@ -218,13 +242,11 @@ def _yearly_moves(alive: Any, down: Any, up: Any, regime: Ints) -> Measured:
     return measured
 
 
-def _index(sample: Sample, group: Any, size: int, where: Any = None) -> Floats:
+def _index(frame: pd.DataFrame, months: int, group: Any, size: int, where: Any = None) -> Floats:
     """Return value-weighted mean spreads by month and group; NaN where a group is empty."""
-    frame = sample.frame
     keep = (frame["maturity_years"] >= 1).to_numpy() & (group >= 0)
     if where is not None:
         keep &= where
-    months = len(sample.economy.regime)
     cell = frame["month"].to_numpy()[keep] * size + group[keep]
     weight = frame["amount_outstanding_usd"].to_numpy()[keep]
     spread = frame["spread_bps"].to_numpy()[keep]
@@ -234,9 +256,10 @@ def _index(sample: Sample, group: Any, size: int, where: Any = None) -> Floats:
 
 
 def _indices(sample: Sample) -> Measured:
-    letters = sample.frame["letter"].to_numpy()
-    level = _index(sample, letters, 7)
-    by_class = _index(sample, sample.frame["speculative"].to_numpy().astype(int), 2)
+    months = len(sample.economy.regime)
+    level = _index(sample.frame, months, sample.frame["letter"].to_numpy(), 7)
+    level[:, :TOP] = _index(sample.top, months, sample.top["letter"].to_numpy(), 7)[:, :TOP]
+    by_class = _index(sample.frame, months, sample.frame["speculative"].to_numpy().astype(int), 2)
     measured: Measured = {}
     logs = np.log(level)
     for place, name in enumerate(LETTERS):
@@ -288,7 +311,8 @@ def _curve(sample: Sample) -> Measured:
     frame = sample.frame
     edges = [low for low, _ in BUCKETS.values()]
     group = np.searchsorted(edges, frame["maturity_years"].to_numpy(), side="right") - 1
-    index = _index(sample, group, len(BUCKETS), ~frame["speculative"].to_numpy())
+    months = len(sample.economy.regime)
+    index = _index(frame, months, group, len(BUCKETS), ~frame["speculative"].to_numpy())
     measured = {
         f"oas_maturity.{name}": float(np.nanmedian(index[:, place]))
         for place, name in enumerate(BUCKETS)
@@ -392,11 +416,15 @@ def _accounts(sample: Sample) -> Measured:
     issuers = sample.frame.drop_duplicates(["month", "issuer"])
     names = {"leverage": "long_term_debt_capital", "operating_margin_pct": "operating_margin",
              "current_ratio": "current_ratio"}  # fmt: skip
-    medians = issuers.groupby("letter")[list(names)].median()
-    measured = {
-        f"ratio.{fact}.{LETTERS[place]}": float(medians.at[place, column])
-        for column, fact in names.items() for place in medians.index
-    }  # fmt: skip
+    best = sample.top.drop_duplicates(["month", "issuer"])
+    measured: Measured = {}
+    for column, fact in names.items():
+        medians = issuers.groupby("letter")[column].median()
+        medians.update(best[best["letter"] < TOP].groupby("letter")[column].median())
+        measured |= {
+            f"ratio.{fact}.{LETTERS[place]}": float(value)
+            for place, value in zip(medians.index, medians.to_numpy(float), strict=True)
+        }
     measured["equity.volatility.p50"] = float(issuers["equity_volatility"].median())
     return measured
 
@@ -406,8 +434,11 @@ def _liquidity(sample: Sample) -> Measured:
     calm, crisis = (frame[frame["regime"] == kind] for kind in (macro.EXPANSION, macro.STRESS))
     half = calm.groupby("letter")["bid_ask_bps"].median() / 2
     measured: Measured = {f"half_spread.{LETTERS[p]}": float(half[p]) for p in half.index}
+    top_calm, top_crisis = (
+        sample.top[sample.top["regime"] == kind] for kind in (macro.EXPANSION, macro.STRESS)
+    )
     measured["half_spread.AAA_AA"] = float(
-        calm.loc[calm["letter"] <= 1, "bid_ask_bps"].median() / 2
+        top_calm.loc[top_calm["letter"] < TOP, "bid_ask_bps"].median() / 2
     )
     measured["bid_ask.weekly_median"] = float(calm["bid_ask_bps"].median())
     logs = np.log(frame["bid_ask_bps"])
@@ -424,8 +455,8 @@ def _liquidity(sample: Sample) -> Measured:
     measured["liquidity.volume_by_age"] = float(
         np.corrcoef(np.log1p(traded["age_years"]), volume - amount)[0, 1]
     )
-    for name, part in (("calm", calm), ("crisis", crisis)):
-        for slice_, rows_ in _liquidity_slices(part):
+    for name, part, best in (("calm", calm, top_calm), ("crisis", crisis, top_crisis)):
+        for slice_, rows_ in _liquidity_slices(part, best):
             if len(rows_) > 500:
                 premium = rows_["liquidity"]
                 gap = premium.median() - premium.quantile(0.05)
@@ -437,9 +468,10 @@ def _liquidity(sample: Sample) -> Measured:
     return measured
 
 
-def _liquidity_slices(part: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+def _liquidity_slices(part: pd.DataFrame, best: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     for place, name in enumerate(LETTERS[:4]):
-        yield name, part[part["letter"] == place]
+        source = best if place < TOP else part
+        yield name, source[source["letter"] == place]
     yield "Spec", part[part["speculative"]]
 
 

@@ -50,7 +50,7 @@ GAP_DOWN, GAP_UP, GAP_DEFAULT = 0.95, 0.80, 0.70
 MEMORY_FADES: Final = 0.93
 CYCLE_DEFAULT: Final = 0.45
 GAP_LIMIT: Final = 4.0
-DOWN_STEPS: Final = np.array([[0.52, 0.80, 0.92, 0.97], [0.40, 0.72, 0.87, 0.95]])
+DOWN_STEPS: Final = np.array([[0.58, 0.85, 0.95, 0.98], [0.36, 0.70, 0.87, 0.95]])
 """Cumulated shares of downgrades by one notch, two, ... of investment and of speculative grade."""
 UP_STEPS: Final = np.array([0.86, 0.98])
 

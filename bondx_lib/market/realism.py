@@ -25,6 +25,7 @@ from bondx_lib.market.measures import BLOCKS, MONTHS, Measured
 Floats = NDArray[np.float64]
 
 SEEDS: Final = 32
+VERDICTS: Final = ("pass", "fail", "not enough data")
 AIM: Final = 0.90
 """Least share of facts that must pass among those with enough data."""
 
@@ -115,6 +116,37 @@ def share_passed(lines: Sequence[Line]) -> float:
     """Return the share of facts with enough data that pass."""
     judged = [line for line in lines if line.verdict != "not enough data"]
     return sum(line.verdict == "pass" for line in judged) / max(len(judged), 1)
+
+
+def as_text(lines: Sequence[Line], *, only_failing: bool = False) -> str:
+    """Return the scorecard as a table with its sums.
+
+    Parameters
+    ----------
+    lines
+        From :func:`scorecard`.
+    only_failing
+        Leave out what passes.
+    """
+    shown = [line for line in lines if not (only_failing and line.verdict == "pass")]
+    table = [f"{'fact':<34} {'published':>10} {'±':>8} {'simulated':>10}  {'interval':<22} verdict"]
+    table += [
+        f"{line.fact:<34} {line.published:>10.4g} {line.tolerance:>8.3g} "
+        f"{_number(line.simulated):>10}  {_number(line.low):>9} to {_number(line.high):<9} "
+        f"{line.verdict}{' (published figure from memory)' if line.confidence == 'low' else ''}"
+        for line in shown
+    ]
+    counts = {kind: sum(line.verdict == kind for line in lines) for kind in VERDICTS}
+    sums = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    share = share_passed(lines)
+    table.append(
+        f"{len(lines)} facts: {sums}; {share:.1%} of those with enough data pass (aim: {AIM:.0%})"
+    )
+    return "\n".join(table)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
 
 
 def _interval(values: Floats) -> tuple[float | None, float | None, float | None]:

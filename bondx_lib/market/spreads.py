@@ -44,7 +44,9 @@ BOND_SD, BOND_KEEP = 0.03, 0.93
 NOISE_SCALE: Final = 0.016
 NOISE_VARIANCE: Final = 2 * NOISE_SCALE**2
 DEEP_CRISIS: Final = 0.9
-"""Risk premium beyond which ratings close up."""
+"""Risk premium beyond which the best ratings close up."""
+CLOSING_UP: Final = np.array([0.9, 0.4, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0])
+"""By how much, in log spread per unit of premium; peaks of 2008-2009, fact ``crisis_peak``."""
 LOWEST_BPS, HIGHEST_BPS = 3.0, 9000.0
 
 
@@ -79,8 +81,7 @@ def simulate(
         + np.interp(rating, CENTRES, constants.array("spread.tilt")) * economy.tilt[:, None]
         + GAP_LOADING * gap
         + premium
-        + np.interp(rating, CENTRES, constants.array("spread.deep_crisis"))
-        * np.maximum(premium - DEEP_CRISIS, 0)
+        + np.interp(rating, CENTRES, CLOSING_UP) * np.maximum(premium - DEEP_CRISIS, 0)
         + SECTOR_LEVEL[issuers.sector]
         + SECTOR_LOADING * economy.sectors[:, issuers.sector]
         + own

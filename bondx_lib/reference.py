@@ -1,0 +1,254 @@
+"""Make the ceilings: a reference learner on a very large draw, ``make ceilings``.
+
+The best that any model can do from the permitted features is the conditional expectation of the
+truth given them. The reference learner estimates it: boosted trees trained on the *true* means and
+probabilities instead of on events, which removes the noise of the events and makes a million rows
+worth many more. It is judged on other worlds by expected losses under the truth. A learning curve
+over halved draws shows whether more data would help; intervals resample worlds.
+
+What the learner misses makes the true ceiling better than stated, never worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from bondx_lib import ceilings, features, market
+from bondx_lib import parameters as parameter_files
+from bondx_lib.artefacts import write_json
+from bondx_lib.schema import KEYS, MODELS
+
+Floats = NDArray[np.float64]
+
+TRAIN_WORLDS: Final = {"spread": 240, "downgrade": 960, "liquidity_shock": 240, "anomaly": 120}
+"""A downgrade has one row per issuer and month, and is the hardest to learn."""
+TEST_WORLDS: Final = 160
+BONDS: Final = 150
+CHUNK: Final = 20
+"""Worlds that are drawn in one go."""
+TRAIN_BRANCHES, TEST_BRANCHES = 16, 64
+HALVINGS: Final = (8, 4, 2, 1)
+TREES, STOP_AFTER = 2000, 40
+VALIDATION_SHARE: Final = 0.15
+REPLICATES: Final = 400
+SETTINGS: Final = {
+    "learning_rate": 0.04, "num_leaves": 63, "min_data_in_leaf": 150, "feature_fraction": 0.5,
+    "bagging_fraction": 0.7, "bagging_freq": 1, "lambda_l2": 5.0, "max_bin": 255, "verbose": -1,
+    "deterministic": True, "force_row_wise": True, "seed": 1,
+}  # fmt: skip
+OBJECTIVES: Final = {
+    "spread": "regression", "downgrade": "cross_entropy", "liquidity_shock": "cross_entropy",
+    "anomaly": "binary",
+}  # fmt: skip
+PROBABILITY: Final = {
+    "downgrade": "downgrade_probability", "liquidity_shock": "shock_probability"
+}  # fmt: skip
+TINY: Final = 1e-7
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Rows of one task: what a model may see, what is true, and which world they are of."""
+
+    matrix: NDArray[np.float32]
+    truth: Floats
+    variance: Floats
+    world: NDArray[np.int64]
+
+    def of(self, worlds: int) -> Cases:
+        """Return the rows of the first worlds."""
+        keep = self.world < worlds
+        return Cases(self.matrix[keep], self.truth[keep], self.variance[keep], self.world[keep])
+
+
+def make(
+    train_worlds: Mapping[str, int] = TRAIN_WORLDS,
+    test_worlds: int = TEST_WORLDS,
+    bonds: int = BONDS,
+    threads: int = 1,
+    progress: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Return the ceilings of every task, as they are stored.
+
+    Parameters
+    ----------
+    train_worlds
+        Worlds to learn each task from.
+    test_worlds, bonds
+        Worlds to judge on, and bonds in each world.
+    threads
+        Of the learner.
+    progress
+        Called with a sentence after each step.
+    """
+    train = draw("ceilings/train", train_worlds, bonds, TRAIN_BRANCHES)
+    progress(f"drew {max(train_worlds.values())} worlds to learn from")
+    test = draw("ceilings/test", dict.fromkeys(MODELS, test_worlds), bonds, TEST_BRANCHES)
+    progress(f"drew {test_worlds} worlds to judge on")
+    tasks = {}
+    for task in MODELS:
+        tasks[task] = _ceiling(task, train[task], test[task], train_worlds[task], threads)
+        progress(f"{task}: {tasks[task]['share']:.3f} of the way from floor to full state")
+    return {
+        "made_by": "make ceilings",
+        "digest": ceilings.digest(),
+        "train_worlds": dict(train_worlds), "test_worlds": test_worlds, "bonds": bonds, "tasks": tasks,
+    }  # fmt: skip
+
+
+def write(document: dict[str, Any]) -> Path:
+    """Write the ceilings into the package and return the file's path."""
+    path = Path(ceilings.__file__).with_name(ceilings.FILE_NAME)
+    write_json(path, document)
+    return path
+
+
+def draw(stream: str, worlds: Mapping[str, int], bonds: int, branches: int) -> dict[str, Cases]:
+    """Draw worlds in chunks and return the rows of every task, of as many worlds as it wants."""
+    chosen = parameter_files.load(None, {"evaluation.branches": branches})
+    parts: dict[str, list[Cases]] = {task: [] for task in MODELS}
+    most = max(worlds.values())
+    for first in range(0, most, CHUNK):
+        here = min(CHUNK, most - first)
+        drawn = market.simulate(chosen, f"{stream}/{first}", bonds=bonds, worlds=here, truth="full")
+        table = features.build(drawn.panel)
+        for task in MODELS:
+            if first < worlds[task]:
+                parts[task].append(_cases(task, drawn, table, first).of(worlds[task]))
+    return {
+        task: Cases(*(np.concatenate([getattr(one, name) for one in found])
+                      for name in ("matrix", "truth", "variance", "world")))
+        for task, found in parts.items()
+    }  # fmt: skip
+
+
+def _cases(task: str, drawn: market.Market, table: pd.DataFrame, first: int) -> Cases:
+    panel, truth = drawn.panel, drawn.truth
+    damaged = truth["corrupted"].to_numpy(bool)
+    if task == "spread":
+        keep, target = ~damaged, truth["log_spread_mean"]
+    elif task == "downgrade":
+        repeated = panel.duplicated(["world", "issuer_id", "month"]).to_numpy()
+        keep, target = (
+            panel["downgrade_12m"].notna().to_numpy() & ~repeated,
+            truth["downgrade_probability"],
+        )
+    elif task == "liquidity_shock":
+        repeated = panel.duplicated(list(KEYS)).to_numpy()
+        keep, target = (
+            panel["liquidity_shock_1m"].notna().to_numpy() & ~repeated,
+            truth["shock_probability"],
+        )
+    else:
+        keep, target = np.ones(len(panel), bool), truth["corrupted"]
+    return Cases(
+        table[list(features.columns_for(task))].to_numpy(np.float32)[keep],
+        target.to_numpy(float)[keep],
+        truth["log_spread_variance"].to_numpy(float)[keep],
+        panel["world"].to_numpy(np.int64)[keep] + first,
+    )
+
+
+def _ceiling(task: str, train: Cases, test: Cases, worlds: int, threads: int) -> dict[str, Any]:
+    curve = []
+    predicted = test.truth
+    for halving in HALVINGS:
+        part = train.of(worlds // halving)
+        predicted = _learn(task, part, worlds // halving, threads).predict(
+            test.matrix, num_threads=threads
+        )
+        losses = _losses(task, test, predicted)
+        curve.append({"worlds": worlds // halving, "rows": len(part.truth),
+                      "share": _share(task, losses, np.ones(len(test.truth)))})  # fmt: skip
+    losses = _losses(task, test, predicted)
+    low, high = _interval(task, test, losses)
+    return {
+        "share": curve[-1]["share"], "share_low": low, "share_high": high,
+        "last_doubling": curve[-1]["share"] - curve[-2]["share"],
+        "learning_curve": curve,
+        "floor": _usual(task, test, _constant(test)),
+        "ceiling": _usual(task, test, predicted),
+        "full_state": _usual(task, test, test.truth),
+    }  # fmt: skip
+
+
+def _learn(task: str, cases: Cases, worlds: int, threads: int) -> lgb.Booster:
+    """Train until rows of other worlds no longer gain."""
+    border = worlds - max(int(VALIDATION_SHARE * worlds), 1)
+    fit = cases.world < border
+    settings = {**SETTINGS, "objective": OBJECTIVES[task], "num_threads": threads}
+    known = lgb.Dataset(cases.matrix[fit], cases.truth[fit])
+    held = lgb.Dataset(cases.matrix[~fit], cases.truth[~fit], reference=known)
+    return lgb.train(
+        settings, known, TREES, valid_sets=[held],
+        callbacks=[lgb.early_stopping(STOP_AFTER, verbose=False)],
+    )  # fmt: skip
+
+
+def _constant(cases: Cases) -> Floats:
+    return np.full(len(cases.truth), cases.truth.mean())
+
+
+def _losses(task: str, cases: Cases, predicted: Floats) -> Floats:
+    """Return expected losses under the truth of floor, prediction and full state, by row."""
+    columns = [_loss(task, cases, guess) for guess in (_constant(cases), predicted, cases.truth)]
+    return np.stack(columns, axis=1)
+
+
+def _loss(task: str, cases: Cases, predicted: Floats) -> Floats:
+    if task == "spread":
+        return np.asarray((cases.truth - predicted) ** 2 + cases.variance)
+    if task == "anomaly":
+        return predicted
+    guess = np.clip(predicted, TINY, 1 - TINY)
+    return np.asarray(-cases.truth * np.log(guess) - (1 - cases.truth) * np.log1p(-guess))
+
+
+def _share(task: str, losses: Floats, weight: Floats) -> float:
+    """Return (floor − loss) / (floor − full state); for damage by 1 − average precision."""
+    if task == "anomaly":
+        known = losses[:, 2]
+        precision = float(average_precision_score(known, losses[:, 1], sample_weight=weight))
+        prevalence = float(np.average(known, weights=weight))
+        return (precision - prevalence) / (1 - prevalence)
+    floor, loss, full = np.average(losses, axis=0, weights=weight)
+    return float((floor - loss) / (floor - full))
+
+
+def _interval(task: str, cases: Cases, losses: Floats) -> tuple[float, float]:
+    """Return the 95 % interval of the share over resampled worlds."""
+    rng = np.random.default_rng(0)
+    names, codes = np.unique(cases.world, return_inverse=True)
+    shares = []
+    for _ in range(REPLICATES if task != "anomaly" else REPLICATES // 8):
+        counts = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+        shares.append(_share(task, losses, counts[codes].astype(float)))
+    low, high = np.quantile(shares, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def _usual(task: str, cases: Cases, predicted: Floats) -> dict[str, float]:
+    """Return the expected usual scores of a prediction."""
+    if task == "spread":
+        loss = float(_loss(task, cases, predicted).mean())
+        total = float(cases.truth.var() + cases.variance.mean())
+        return {"mse": loss, "r2": 1 - loss / total}
+    if task == "anomaly":
+        return {"average_precision": float(average_precision_score(cases.truth, predicted))}
+    chance = cases.truth
+    both = np.concatenate([np.ones(len(chance)), np.zeros(len(chance))])
+    weight = np.concatenate([chance, 1 - chance])
+    return {
+        "log_loss": float(_loss(task, cases, predicted).mean()),
+        "brier": float((chance * (1 - predicted) ** 2 + (1 - chance) * predicted**2).mean()),
+        "auc": float(roc_auc_score(both, np.tile(predicted, 2), sample_weight=weight)),
+    }
