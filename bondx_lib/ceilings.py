@@ -17,7 +17,6 @@ import ast
 import functools
 import hashlib
 import json
-from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, Final
@@ -67,13 +66,9 @@ def _meaning(file: Traversable) -> bytes:
     if not file.name.endswith(".py"):
         return text.encode()
     tree = ast.parse(text)
-    for node in _with_docstrings(tree):
-        node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(tree).encode()
-
-
-def _with_docstrings(tree: ast.Module) -> Iterator[ast.Module | ast.ClassDef | ast.FunctionDef]:
     for node in ast.walk(tree):
-        with_body = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        if with_body and ast.get_docstring(node, clean=False) is not None:
-            yield node
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.dump(tree).encode()

@@ -424,13 +424,18 @@ def _progress(what: str, quiet: bool) -> Iterator[Callable[[int, int, str], None
         TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[word]}"),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None, word="")
+    bar = Progress(*columns, console=Console(stderr=True))
+    task = bar.add_task(what, total=None, word="")
 
-        def show(done: int, all_: int, word: str) -> None:
-            bar.update(task, completed=done, total=all_, word=word)
+    def show(done: int, all_: int, word: str) -> None:
+        bar.start()
+        bar.update(task, completed=done, total=all_, word=word)
 
+    try:
         yield show
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 def _run_folder(options: argparse.Namespace) -> Path:

@@ -101,8 +101,11 @@ def make(
     return {
         "made_by": "make ceilings",
         "digest": ceilings.digest(),
-        "train_worlds": dict(train_worlds), "test_worlds": test_worlds, "bonds": bonds, "tasks": tasks,
-    }  # fmt: skip
+        "train_worlds": dict(train_worlds),
+        "test_worlds": test_worlds,
+        "bonds": bonds,
+        "tasks": tasks,
+    }
 
 
 def write(document: dict[str, Any]) -> Path:

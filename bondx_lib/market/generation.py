@@ -122,6 +122,7 @@ def generate(
     with _clear_errors(folder):
         plan = _planned(parameters, folder, count, parts, formats, truth or branches > 0, branches)
         found: dict[int, int] = {}
+        progress(0, plan.parts, 0)
         for part, size in _drawn(parameters, folder, plan, workers):
             found[part] = size
             progress(len(found), plan.parts, sum(found.values()))

@@ -66,6 +66,7 @@ def scorecard(
         Called with the number of seeds done.
     """
     measured: list[Measured] = []
+    progress(0)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         for one in pool.map(measures.of_seed, range(seeds), repeat(months), repeat(blocks)):

@@ -103,8 +103,9 @@ class Scores:
         Which model, judged by which loss; smaller is better.
     loss, loss_low, loss_high
         Mean loss with its 95 % issuer-cluster interval.
-    floor, ceiling
-        Mean loss of the best constant (no model at all), and of the true law given the full state.
+    floor, ceiling, full_state
+        Mean loss of the best constant (no model at all), the best that the permitted features
+        allow (:mod:`bondx_lib.ceilings`), and that of the true law given the full state.
     skill, skill_low, skill_high
         (floor − loss) / (floor − ceiling) with its interval; NaN where the draw is too small.
     rows, events
@@ -129,6 +130,7 @@ class Scores:
     loss_high: float
     floor: float
     ceiling: float
+    full_state: float
     skill: float
     skill_low: float
     skill_high: float

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from bondx_lib import metrics
+from bondx_lib import ceilings, metrics
 from bondx_lib.models.base import Comparison, Floats, Model, Scores
 from bondx_lib.schema import CORRUPTION_KINDS, KEYS, LETTERS, letter
 
@@ -46,8 +46,9 @@ class Judged:
         Cluster and segment of each row.
     target
         Log spread, 0/1 label or damage flag.
-    floor, ceiling
-        Loss of each row without a model and under the true law; for anomalies None.
+    floor, ceiling, full_state
+        Loss of each row without a model, at best from the permitted features, and under the true
+        law; for anomalies None.
     """
 
     rows: NDArray[np.int64]
@@ -56,6 +57,7 @@ class Judged:
     target: Floats
     floor: Floats | None
     ceiling: Floats | None
+    full_state: Floats | None
 
 
 def judged(model: Model, panel: pd.DataFrame, truth: pd.DataFrame) -> Judged:
@@ -73,11 +75,15 @@ def judged(model: Model, panel: pd.DataFrame, truth: pd.DataFrame) -> Judged:
         keep = np.ones(len(panel), bool)
     rows = np.flatnonzero(keep)
     target = _target(model, panel, truth)[rows]
-    floor, ceiling = _bounds(model.name, target, truth.iloc[rows])
+    floor, full = _bounds(model.name, target, truth.iloc[rows])
+    ceiling = None
+    if floor is not None and full is not None:
+        ceiling = floor - ceilings.share(model.name) * (floor - full)
     letters = panel["rating"].map({r: letter(r) for r in panel["rating"].unique()})
     return Judged(
-        rows, panel["issuer_id"].to_numpy()[rows], letters.to_numpy()[rows], target, floor, ceiling
-    )
+        rows, panel["issuer_id"].to_numpy()[rows], letters.to_numpy()[rows], target, floor, ceiling,
+        full,
+    )  # fmt: skip
 
 
 def evaluate(
@@ -107,6 +113,7 @@ def evaluate(
         return _anomaly_scores(model, cases, predicted, truth, rng, replicates)
     assert cases.floor is not None
     assert cases.ceiling is not None
+    assert cases.full_state is not None
     losses = _row_losses(model.name, cases.target, predicted)
     codes, counts = metrics.resample_weights(cases.issuer, replicates, rng)
     stacked = np.stack([losses, cases.floor, cases.ceiling], axis=1)
@@ -122,6 +129,7 @@ def evaluate(
         loss_high=high,
         floor=float(floor),
         ceiling=float(ceiling),
+        full_state=float(cases.full_state.mean()),
         skill=float(metrics.skill(loss, floor, ceiling)),
         skill_low=skill_low,
         skill_high=skill_high,
@@ -235,7 +243,9 @@ def _anomaly_scores(
     prevalence = float(cases.target.mean())
     loss, floor = 1 - precision, 1 - prevalence
     low, high = metrics.interval(drawn)
-    skill_low, skill_high = metrics.interval(metrics.skill(drawn, empty, np.zeros(replicates)))
+    open_ = 1 - ceilings.share(model.name)
+    ceiling = open_ * floor
+    skill_low, skill_high = metrics.interval(metrics.skill(drawn, empty, open_ * empty))
     alerts = predicted > float(model.facts["threshold"])
     return Scores(
         model=model.name,
@@ -244,8 +254,9 @@ def _anomaly_scores(
         loss_low=low,
         loss_high=high,
         floor=floor,
-        ceiling=0.0,
-        skill=float(metrics.skill(loss, floor, 0.0)),
+        ceiling=ceiling,
+        full_state=0.0,
+        skill=float(metrics.skill(loss, floor, ceiling)),
         skill_low=skill_low,
         skill_high=skill_high,
         rows=len(predicted),

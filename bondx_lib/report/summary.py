@@ -33,7 +33,8 @@ CLAIMS: Final = (
     "that any regulation is met.",
 )
 MEASURES: Final = (
-    "loss_name", "loss", "loss_low", "loss_high", "floor", "ceiling", "skill", "skill_low",
+    "loss_name", "loss", "loss_low", "loss_high", "floor", "ceiling",
+    "full_state", "skill", "skill_low",
     "skill_high", "accuracy", "base_rate", "auc", "average_precision", "log_loss", "mse", "brier",
     "r2", "calibration_intercept", "calibration_slope", "rows", "events",
 )  # fmt: skip

@@ -71,6 +71,7 @@ def audit_scores(summary: Summary) -> Table | Note:
             number(score["loss"]),
             number(score["floor"]),
             number(score["ceiling"]),
+            number(score["full_state"]),
             interval(score["skill"], score["skill_low"], score["skill_high"]),
         )
         for score in summary["scores"]
@@ -78,10 +79,11 @@ def audit_scores(summary: Summary) -> Table | Note:
     measures = "; ".join(f"{MODEL_TITLES[s['model']]}: {s['loss_name']}" for s in summary["scores"])
     return _table(
         "The four champions on the audit market",
-        ("Model", "Loss", "Floor", "Ceiling", "Skill (95 % interval)"),
+        ("Model", "Loss", "Floor", "Ceiling", "Full state", "Skill (95 % interval)"),
         rows,
-        f"Losses, smaller is better. {measures}. Floor: loss without any model. Ceiling: loss of "
-        "the true law given all that the simulator knows, hidden causes too, which no model sees. "
+        f"Losses, smaller is better. {measures}. Floor: loss without any model. Ceiling: the best "
+        "that can be done from what a model may see. Full state: loss of the true law given all "
+        "that the simulator knows, hidden causes too, which no model sees. "
         "Skill: 0 at the floor, 1 at the ceiling. Intervals resample issuers, not rows.",
     )
 

@@ -66,7 +66,8 @@ def scores(model: str, epoch: int = 50) -> dict[str, Any]:
     events = model in ("downgrade", "liquidity_shock", "anomaly")
     return {
         "model": model, "loss_name": LOSSES[model], "loss": loss, "loss_low": loss - 0.01,
-        "loss_high": loss + 0.01, "floor": floor, "ceiling": ceiling, "skill": skill,
+        "loss_high": loss + 0.01, "floor": floor, "ceiling": ceiling,
+        "full_state": 0.9 * ceiling, "skill": skill,
         "skill_low": skill - 0.08, "skill_high": skill + 0.07, "rows": 24000,
         "events": 1300 if events else 0, "mse": None if model == "anomaly" else 0.05,
         "r2": 0.9 if model == "spread" else None, "accuracy": 0.95 if events else None,
