@@ -6,8 +6,9 @@ semi-annual yield :math:`y`, the street convention discounts at :math:`v = 1/(1+
 
 .. math:: P_{dirty} = v^{w}\left(\frac{c}{2}\,\frac{1-v^{n}}{1-v} + 100\,v^{n-1}\right)
 
-Time is counted 30/360 (US). Yields and coupons are in percent a year, prices per 100 of face.
-Source: [1] in ``docs/references.md``.
+Time between dates is counted 30/360 (US); accrued interest is what is left of a period of 180 days,
+which is 30E/360 and differs from the US rule on the 31st. Yields and coupons are in percent a year,
+prices per 100 of face. Source: [1] in ``docs/references.md``.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from bondx_lib.schema import LETTERS
 Floats = NDArray[np.float64]
 Values = Mapping[str, float]
 
-ROUNDS: Final = 8
+ROUNDS: Final = 6
 SEEDS: Final = 16
 DAMPING: Final = 0.7
 LARGEST_STEP: Final = 2.0
@@ -121,7 +121,7 @@ def _move(now: dict[str, Floats], target: Target, published: Values, simulated: 
     miss = DAMPING * target.gain * _miss(target, published, simulated)
     if not np.isfinite(miss):
         return
-    value = now[target.constant]
+    value = now[target.constant] = np.array(now[target.constant])
     place = () if target.place is None else target.place
     if target.rule == "scale":
         limit = np.log(LARGEST_STEP)
@@ -270,8 +270,10 @@ def _other_targets() -> list[Target]:
         _one("macro.premium_noise", "oas_change.sd.BBB", "scale"),
         Target("macro.premium_pull", None, "log(oas_level.BBB.p75 / oas_level.BBB.p25)",
                _log_ratio("oas_level.BBB.p75", "oas_level.BBB.p25"), "scale", -1.0),
-        Target("macro.severity", None, "log(crisis_peak.BBB / oas_level.BBB.p50)",
-               _log_ratio("crisis_peak.BBB", "oas_level.BBB.p50"), "shift", 0.4),
+        Target("macro.severity", None, "log(sqrt(oas_level.BBB.p95 * crisis_peak.BBB))",
+               lambda values: float(
+                   np.log(_mean_of("oas_level.BBB.p95", "crisis_peak.BBB")(values))
+               ), "shift", 0.5),
         Target("ratings.memory", None, "log(momentum.downgrade_hazard)",
                _log_of("momentum.downgrade_hazard"), "shift", 0.6),
         Target("ratings.cycle_down", None, "log(downgrades.stress / downgrades.year.2022)",

@@ -56,8 +56,8 @@ def scalar(name: str) -> float:
 
 @contextmanager
 def using(changed: Mapping[str, Floats]) -> Iterator[None]:
-    """Let the mechanisms use other constants for a while; those not named stay as fitted."""
-    token = _changed.set({**fitted(), **changed})
+    """Let the mechanisms use other constants for a while; those not named stay as they are."""
+    token = _changed.set({**(_changed.get() or fitted()), **changed})
     try:
         yield
     finally:

@@ -276,7 +276,7 @@ def accounts(streams: Streams, issuers: Issuers) -> dict[str, Floats]:
     habits = np.moveaxis(issuers.habit("ratios"), -1, 0)
     returns = np.cumsum(issuers.equity_return, axis=0)[BURN_IN - 3 :]
     quality = issuers.quality[BURN_IN:]
-    volatility = np.log(0.30) + 0.055 * (quality - 9) + 0.10 * habits[3]
+    volatility = np.log(0.30) + 0.055 * (quality - 9) + 0.22 * habits[3]
     volatility += 0.06 * rng.standard_normal((months, BLOCK))
     size = issuers.habit("log_assets") - 0.01 * (seen - issuers.habit("anchor"))
     return {
@@ -374,4 +374,4 @@ def _equity(
     market = -0.35 * np.diff(premium, prepend=premium[:1])
     market += EQUITY_MARKET_SD * streams.common("equity market").standard_normal(len(premium))
     noise = rng.standard_normal(quality.shape)
-    return np.asarray(0.005 - 0.10 * change + market[:, None] + 0.065 * noise)
+    return np.asarray(0.005 - 0.10 * change + market[:, None] + 0.085 * noise)

@@ -52,7 +52,7 @@ CYCLE_DEFAULT: Final = 0.45
 GAP_LIMIT: Final = 4.0
 DOWN_STEPS: Final = np.array([[0.58, 0.85, 0.95, 0.98], [0.36, 0.70, 0.87, 0.95]])
 """Cumulated shares of downgrades by one notch, two, ... of investment and of speculative grade."""
-UP_STEPS: Final = np.array([0.86, 0.98])
+UP_STEPS: Final = np.array([0.76, 0.94])
 
 
 class Hazards(NamedTuple):
