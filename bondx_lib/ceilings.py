@@ -3,8 +3,8 @@ r"""The ceilings: how much of what the simulator knows can be known from what a 
 The full-state ceiling of a score is the loss of the true law, hidden causes included; no model that
 sees the panel alone can reach it. The share of the way from the floor to it that the permitted
 features allow is estimated once, on a very large draw, by a reference learner
-(:mod:`bondx_lib.reference`) and kept in ``ceilings.json`` with the digest of everything it depends
-on. The ceiling of a score on any market is then
+(:mod:`bondx_lib.reference`) and kept in ``ceilings.json`` with a fingerprint of the market and the
+features it was made with. The ceiling of a score on any market is then
 
 .. math:: c = f - \\rho\\,(f - c_{full})
 
@@ -13,21 +13,12 @@ with the floor :math:`f` and the full-state ceiling :math:`c_{full}` of that ver
 
 from __future__ import annotations
 
-import ast
 import functools
-import hashlib
 import json
 from importlib import resources
-from importlib.resources.abc import Traversable
 from typing import Any, Final
 
 FILE_NAME: Final = "ceilings.json"
-DEPENDS_ON: Final = (
-    "market/constants.json", "market/facts.csv", "market/bonds.py", "market/corruption.py",
-    "market/disclosure.py", "market/issuers.py", "market/liquidity.py", "market/macro.py",
-    "market/ratings.py", "market/rows.py", "market/simulation.py", "market/spreads.py",
-    "market/streams.py", "market/truth.py", "features.py", "pricing.py", "reference.py",
-)  # fmt: skip
 
 
 @functools.cache
@@ -45,30 +36,3 @@ def share(task: str) -> float:
     True
     """
     return float(stored()["tasks"][task]["share"])
-
-
-def digest() -> str:
-    """Return a digest of all that the ceilings depend on; comments and docstrings do not count."""
-    total = hashlib.sha256()
-    for name in DEPENDS_ON:
-        total.update(f"{name}\n".encode())
-        total.update(_meaning(resources.files("bondx_lib").joinpath(*name.split("/"))))
-    return total.hexdigest()
-
-
-def stale() -> bool:
-    """Say whether the market or the features have changed since the ceilings were made."""
-    return bool(stored()["digest"] != digest())
-
-
-def _meaning(file: Traversable) -> bytes:
-    text = file.read_text(encoding="utf-8")
-    if not file.name.endswith(".py"):
-        return text.encode()
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
-            node
-        ):
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(tree).encode()

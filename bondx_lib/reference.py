@@ -24,14 +24,14 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from bondx_lib import ceilings, features, market
 from bondx_lib import parameters as parameter_files
-from bondx_lib.artefacts import write_json
+from bondx_lib.artefacts import finite_or_none, write_json
 from bondx_lib.schema import KEYS, MODELS
 
 Floats = NDArray[np.float64]
 
-TRAIN_WORLDS: Final = {"spread": 240, "downgrade": 960, "liquidity_shock": 240, "anomaly": 120}
+TRAIN_WORLDS: Final = {"spread": 160, "downgrade": 800, "liquidity_shock": 160, "anomaly": 80}
 """A downgrade has one row per issuer and month, and is the hardest to learn."""
-TEST_WORLDS: Final = 160
+TEST_WORLDS: Final = 120
 BONDS: Final = 150
 CHUNK: Final = 20
 """Worlds that are drawn in one go."""
@@ -53,6 +53,8 @@ PROBABILITY: Final = {
     "downgrade": "downgrade_probability", "liquidity_shock": "shock_probability"
 }  # fmt: skip
 TINY: Final = 1e-7
+ALIKE: Final = 1e-5
+"""Relative difference below which a fingerprint is the same."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def make(
         progress(f"{task}: {tasks[task]['share']:.3f} of the way from floor to full state")
     return {
         "made_by": "make ceilings",
-        "digest": ceilings.digest(),
+        "fingerprint": fingerprint(),
         "train_worlds": dict(train_worlds),
         "test_worlds": test_worlds,
         "bonds": bonds,
@@ -113,6 +115,38 @@ def write(document: dict[str, Any]) -> Path:
     path = Path(ceilings.__file__).with_name(ceilings.FILE_NAME)
     write_json(path, document)
     return path
+
+
+def fingerprint() -> dict[str, list[float | None]]:
+    """Return mean and deviation of every feature and truth of one small draw.
+
+    They change when the market or the features do, but not with the order of a sum, so they can be
+    compared between machines.
+    """
+    chosen = parameter_files.load(None, {"evaluation.branches": 8})
+    drawn = market.simulate(chosen, "ceilings/fingerprint", bonds=60, worlds=2, truth="full")
+    table = features.build(drawn.panel).astype(float)
+    truths = ("log_spread_mean", "log_spread_variance", "downgrade_probability",
+              "shock_probability", "corrupted")  # fmt: skip
+    whole = pd.concat([table, drawn.truth[list(truths)].astype(float)], axis=1)
+    return {
+        str(name): [finite_or_none(float(whole[name].mean())),
+                    finite_or_none(float(whole[name].std()))]
+        for name in whole.columns
+    }  # fmt: skip
+
+
+def changed_since_made() -> list[str]:
+    """Return the features and truths that are no longer what the stored ceilings were made with."""
+    made, now = ceilings.stored()["fingerprint"], fingerprint()
+    close = {
+        name: np.allclose(
+            np.array(made[name], float), np.array(now[name], float), rtol=ALIKE, atol=ALIKE,
+            equal_nan=True,
+        )
+        for name in set(made) & set(now)
+    }  # fmt: skip
+    return sorted(set(made) ^ set(now) | {name for name, same in close.items() if not same})
 
 
 def draw(stream: str, worlds: Mapping[str, int], bonds: int, branches: int) -> dict[str, Cases]:
