@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -27,6 +27,7 @@ from bondx_lib.market import rows, simulation
 from bondx_lib.parameters import Parameters
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 STREAM: Final = "generate"
 PLAN_NAME: Final = "plan.json"
@@ -261,7 +262,10 @@ def _write_part(parameters: Parameters, folder: Path, plan: Plan, part: int) -> 
     """Draw one part, write its files, and return its rows; the count of rows is written last."""
     world = simulation.world_of(parameters, STREAM)
     seats = range(plan.edges[part], plan.edges[part + 1])
-    panel, truth = _frames(world, plan, seats)
+    last = plan.last_bonds if seats.stop == plan.edges[-1] else None
+    panel, truth = frames(
+        world, simulation.blocks_of(world, seats, last), truth=plan.truth, branches=plan.branches
+    )
     paths = _paths(folder, plan, part)
     words = {"seed": str(plan.seed), "stream": STREAM, "scenario": plan.scenario,
              "part": f"{part} of {plan.parts}"}  # fmt: skip
@@ -276,20 +280,44 @@ def _write_part(parameters: Parameters, folder: Path, plan: Plan, part: int) -> 
     return len(panel)
 
 
-def _frames(world: simulation.World, plan: Plan, seats: range) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return panel and truth of some seats, sorted by date."""
-    drawn: list[tuple[dict[str, Any], dict[str, Any]]] = []
-    last = plan.last_bonds if seats.stop == plan.edges[-1] else None
-    for block, keep in simulation.blocks_of(world, seats, last):
-        known = simulation.chances(world, block, keep, plan.branches)
-        drawn.append(rows.columns(block, keep, world.number, known))
-    panel, truth = ([pair[place] for pair in drawn] for place in (0, 1))
-    month = np.concatenate([columns["month"] for columns in panel])
+def frames(
+    world: simulation.World,
+    blocks: Iterable[tuple[rows.Block, Bools]],
+    *,
+    truth: bool = False,
+    branches: int = 0,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return panel and truth of some blocks, sorted by date; the truth is empty unless asked for.
+
+    Parameters
+    ----------
+    world, blocks
+        The world, and of its blocks those that are wanted, with their bonds.
+    truth, branches
+        As in :func:`generate`.
+    """
+    return assembled(
+        [
+            rows.columns(
+                block, keep, world.number, simulation.chances(world, block, keep, branches)
+            )
+            for block, keep in blocks
+        ],
+        truth=truth,
+    )
+
+
+def assembled(
+    drawn: Sequence[tuple[dict[str, Any], dict[str, Any]]], *, truth: bool = False
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the columns of several blocks as panel and truth, sorted by date."""
+    seen, true = ([pair[place] for pair in drawn] for place in (0, 1))
+    month = np.concatenate([columns["month"] for columns in seen])
     order = np.argsort(month, kind="stable")
-    truth_columns = rows.stacked(truth, order) | {"row": np.arange(len(order))}
+    truth_columns = rows.stacked(true, order) | {"row": np.arange(len(order))}
     return (
-        simulation.table(rows.stacked(panel, order), "panel"),
-        simulation.table(truth_columns, "truth") if plan.truth else pd.DataFrame(),
+        simulation.table(rows.stacked(seen, order), "panel"),
+        simulation.table(truth_columns, "truth") if truth else pd.DataFrame(),
     )
 
 
