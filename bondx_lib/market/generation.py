@@ -8,10 +8,11 @@ there whole or not at all; drawing again goes on with the parts that are missing
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -28,6 +29,8 @@ from bondx_lib.market import rows, simulation
 from bondx_lib.parameters import Parameters
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+PaperOf = Callable[[int], simulation.Paper]
 
 STREAM: Final = "generate"
 PLAN_NAME: Final = "plan.json"
@@ -35,6 +38,8 @@ MANIFEST_NAME: Final = "manifest.json"
 MOST_BONDS: Final = 10_000_000
 BONDS_PER_PART: Final = 10_000
 """As many as keep a part's memory near a gigabyte at 36 months."""
+KEPT_BLOCKS: Final = 32
+"""Of so many, a few parts' worth, issuers and bonds stay in memory between cutting and drawing."""
 FORMATS: Final = ("parquet", "csv", "jsonl")
 _WRITERS: Final = {"csv": artefacts.write_csv, "jsonl": artefacts.write_jsonl}
 
@@ -119,11 +124,18 @@ def generate(
     parts = -(-count // BONDS_PER_PART) if parts is None else parts
     _check(count, parts, workers, formats)
     folder = Path(folder)
+    world = simulation.world_of(parameters, STREAM)
+    paper_of = functools.lru_cache(KEPT_BLOCKS)(world.paper)
     with _clear_errors(folder):
-        plan = _planned(parameters, folder, count, parts, formats, truth or branches > 0, branches)
+        plan = Plan(
+            parameters.digest(), count, parameters.history_months, parameters.scenario,
+            parameters.random_seed, branches, formats, truth or branches > 0,
+            *_cut(paper_of, count, parts),
+        )  # fmt: skip
+        _begin(folder, plan)
         found: dict[int, int] = {}
         progress(0, plan.parts, 0)
-        for part, size in _drawn(parameters, folder, plan, workers):
+        for part, size in _drawn(world, folder, plan, workers, paper_of):
             found[part] = size
             progress(len(found), plan.parts, sum(found.values()))
         return _finish(folder, plan, found)
@@ -172,15 +184,8 @@ def _clear_errors(folder: Path) -> Iterator[None]:
         ) from error  # fmt: skip
 
 
-def _planned(
-    parameters: Parameters, folder: Path, count: int, parts: int, formats: tuple[str, ...],
-    truth: bool, branches: int,
-) -> Plan:  # fmt: skip
-    """Return the folder's plan, made now or found there."""
-    plan = Plan(
-        parameters.digest(), count, parameters.history_months, parameters.scenario,
-        parameters.random_seed, branches, formats, truth, *_cut(parameters, count, parts),
-    )  # fmt: skip
+def _begin(folder: Path, plan: Plan) -> None:
+    """Write the plan into the folder, or see that it is the one there."""
     path = folder / PLAN_NAME
     if path.is_file():
         if artefacts.read_json(path) != json.loads(artefacts.canonical_json(asdict(plan))):
@@ -194,17 +199,14 @@ def _planned(
         )
     else:
         artefacts.write_json(path, asdict(plan))
-    return plan
 
 
-def _cut(parameters: Parameters, count: int, parts: int) -> tuple[tuple[int, ...], int]:
+def _cut(paper_of: PaperOf, count: int, parts: int) -> tuple[tuple[int, ...], int]:
     """Return the seats at which parts of about equal size begin, and the last one's bonds."""
-    world = simulation.world_of(parameters, STREAM)
     sizes: list[Ints] = []
     total = 0
     while total < count:
-        firms = world.issuers(len(sizes))
-        paper = world.bonds(firms)
+        firms, paper = paper_of(len(sizes))
         sizes.append(np.bincount(paper.seat, minlength=len(firms.sector)))
         total += paper.count
     ends = np.cumsum(np.concatenate(sizes))
@@ -215,7 +217,7 @@ def _cut(parameters: Parameters, count: int, parts: int) -> tuple[tuple[int, ...
 
 
 def _drawn(
-    parameters: Parameters, folder: Path, plan: Plan, workers: int
+    world: simulation.World, folder: Path, plan: Plan, workers: int, paper_of: PaperOf
 ) -> Iterator[tuple[int, int]]:
     """Yield each part and its number of rows as soon as its files are there."""
     missing = []
@@ -227,14 +229,14 @@ def _drawn(
             yield part, size
     if workers == 1 or len(missing) < 2:
         for part in missing:
-            yield part, _write_part(parameters, folder, plan, part)
+            yield part, _write_part(world, folder, plan, part, paper_of)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         min(workers, len(missing)), context, signal.signal, (signal.SIGINT, signal.SIG_IGN)
     ) as pool:
         futures: dict[Future[int], int] = {
-            pool.submit(_write_part, parameters, folder, plan, part): part for part in missing
+            pool.submit(_write_part, world, folder, plan, part): part for part in missing
         }
         try:
             for future in as_completed(futures):
@@ -261,11 +263,14 @@ def _paths(folder: Path, plan: Plan, part: int) -> dict[str, Path]:
     return {**paths, "rows": folder / "rows" / f"{stem}.txt"}
 
 
-def _write_part(parameters: Parameters, folder: Path, plan: Plan, part: int) -> int:
+def _write_part(
+    world: simulation.World, folder: Path, plan: Plan, part: int, paper_of: PaperOf | None = None
+) -> int:
     """Draw one part, write its files, and return its rows; the count of rows is written last."""
-    world = simulation.world_of(parameters, STREAM)
     seats = range(plan.edges[part], plan.edges[part + 1])
-    panel, truth = _frames(world, plan, seats)
+    last = plan.last_bonds if seats.stop == plan.edges[-1] else None
+    blocks = simulation.blocks_of(world, seats, last, paper_of)
+    panel, truth = frames(world, blocks, truth=plan.truth, branches=plan.branches)
     paths = _paths(folder, plan, part)
     words = {"seed": str(plan.seed), "stream": STREAM, "scenario": plan.scenario,
              "part": f"{part} of {plan.parts}"}  # fmt: skip
@@ -280,21 +285,45 @@ def _write_part(parameters: Parameters, folder: Path, plan: Plan, part: int) -> 
     return len(panel)
 
 
-def _frames(world: simulation.World, plan: Plan, seats: range) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return panel and truth of some seats, sorted by date."""
-    drawn: list[tuple[dict[str, Any], dict[str, Any]]] = []
-    last = plan.last_bonds if seats.stop == plan.edges[-1] else None
-    for block, keep in simulation.blocks_of(world, seats, last):
-        known = simulation.chances(world, block, keep, plan.branches)
-        drawn.append(rows.columns(block, keep, world.number, known))
-    panel, truth = ([pair[place] for pair in drawn] for place in (0, 1))
-    month = np.concatenate([columns["month"] for columns in panel])
-    order = np.argsort(month, kind="stable")
-    truth_columns = rows.stacked(truth, order) | {"row": np.arange(len(order))}
-    return (
-        simulation.table(rows.stacked(panel, order), "panel"),
-        simulation.table(truth_columns, "truth") if plan.truth else pd.DataFrame(),
+def frames(
+    world: simulation.World,
+    blocks: Iterable[tuple[rows.Block, Bools]],
+    *,
+    truth: bool = False,
+    branches: int = 0,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return panel and truth of some blocks, sorted by date; the truth is empty unless asked for.
+
+    Parameters
+    ----------
+    world, blocks
+        The world, and of its blocks those that are wanted, with their bonds.
+    truth, branches
+        As in :func:`generate`.
+    """
+    return assembled(
+        [
+            rows.columns(
+                block, keep, world.number, simulation.chances(world, block, keep, branches)
+            )
+            for block, keep in blocks
+        ],
+        truth=truth,
     )
+
+
+def assembled(
+    drawn: Sequence[tuple[dict[str, Any], dict[str, Any]]], *, truth: bool = False
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the columns of several blocks as panel and truth, sorted by date."""
+    seen, true = ([pair[place] for pair in drawn] for place in (0, 1))
+    months = [columns["month"] for columns in seen]
+    pieces = rows.by_month(months)
+    panel = simulation.table(rows.stacked(seen, pieces), "panel")
+    if not truth:
+        return panel, pd.DataFrame()
+    columns = rows.stacked(true, pieces) | {"row": np.arange(sum(map(len, months)))}
+    return panel, simulation.table(columns, "truth")
 
 
 def _finish(folder: Path, plan: Plan, found: dict[int, int]) -> dict[str, Any]:

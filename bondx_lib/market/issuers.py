@@ -170,13 +170,13 @@ def simulate(streams: Streams, block: int, economy: macro.State, burn_in: int) -
     paths = streams.common("lives", block)
     shocks = paths.standard_normal((months, 2, BLOCK))
     chances = paths.random((months, 2, BLOCK))
-    state = _entering(lives[0])
+    fresh = [_entering(lives[0])]
+    state, anchor = fresh[0], lives[0].anchor
     generation, vacant = np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.int64)
     last = np.zeros(BLOCK, np.int64)
     record: dict[str, list[NDArray[np.generic]]] = {name: [] for name in _RECORDED}
     for month in range(months):
         here = macro.at(economy, begin + month)
-        anchor = np.choose(generation, [life.anchor for life in lives])
         before = state.rating
         state, downgraded = step(
             state, here, sector, anchor, np.moveaxis(shocks[month], 0, -1), chances[month],
@@ -189,7 +189,9 @@ def simulate(streams: Streams, block: int, economy: macro.State, burn_in: int) -
             generation = generation + entered
             while len(lives) <= generation.max():
                 lives.append(_habits(streams, block, len(lives), speculative))
-            state = _seated(state, entered, [_entering(life) for life in lives], generation)
+                fresh.append(_entering(lives[-1]))
+            state = _seated(state, entered, fresh, generation)
+            anchor = np.choose(generation, [life.anchor for life in lives])
             vacant = np.where(entered, 0, vacant)
         moved = np.sign(state.rating - before)
         age = np.where(moved != 0, 0, age + 1)
@@ -339,14 +341,13 @@ def _entering(life: Habits) -> Credit:
 
 def _seated(state: Credit, entered: Bools, fresh: list[Credit], generation: Ints) -> Credit:
     """Return the state with the newcomers' in their seats."""
-    return Credit(
-        **{
-            name: np.where(
-                entered, np.choose(generation, [getattr(one, name) for one in fresh]), value
-            )
-            for name, value in vars(state).items()
-        }
-    )
+    seats = np.flatnonzero(entered)
+    values = {name: value.copy() for name, value in vars(state).items()}
+    for which in np.unique(generation[seats]):
+        here = seats[generation[seats] == which]
+        for name, value in values.items():
+            value[here] = getattr(fresh[which], name)[here]
+    return Credit(**values)
 
 
 def _first_rating(uniform: Floats, speculative: Bools | None) -> Ints:

@@ -191,12 +191,10 @@ def history(months: int, burn_in: int, force: Scenario, rng: Generator) -> State
 
 def at(path: State, index: int, copies: int = 1) -> State:
     """Return one month of a path, repeated for as many parallel futures."""
-    return State(
-        **{
-            field.name: np.repeat(getattr(path, field.name)[index : index + 1], copies, axis=0)
-            for field in fields(State)
-        }
-    )
+    here = {name: values[index : index + 1] for name, values in vars(path).items()}
+    if copies > 1:
+        here = {name: np.repeat(values, copies, axis=0) for name, values in here.items()}
+    return State(**here)
 
 
 def since(path: State, first: int) -> State:

@@ -16,6 +16,7 @@ one-year letter-grade transitions (facts ``transition_1y``); momentum follows La
 
 from __future__ import annotations
 
+import functools
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -42,8 +43,16 @@ def base_hazards(name: str) -> Floats:
     name
         A constant: yearly percentages at the centres of the letter grades and at C.
     """
-    yearly = np.minimum(constants.array(name) / 100, 0.99)
-    return np.asarray(np.exp(np.interp(_NUMBERS, _CENTRES, np.log(-np.log1p(-yearly) / 12))))
+    return _monthly(tuple(constants.array(name)))
+
+
+@functools.lru_cache(maxsize=64)
+def _monthly(yearly_pct: tuple[float, ...]) -> Floats:
+    """Return monthly hazards by notch; kept, because every month of every block asks for them."""
+    yearly = np.minimum(np.array(yearly_pct) / 100, 0.99)
+    hazards = np.exp(np.interp(_NUMBERS, _CENTRES, np.log(-np.log1p(-yearly) / 12)))
+    hazards.setflags(write=False)
+    return np.asarray(hazards)
 
 
 GAP_DOWN, GAP_UP, GAP_DEFAULT = 0.95, 0.80, 0.70
@@ -106,17 +115,22 @@ def move(
     up_to = down_to + chances.upgrade
     default_to = up_to + chances.default
     leave_to = default_to + chances.withdrawal
+    downgraded = alive & (uniform < down_to)
+    upgraded = alive & (uniform >= down_to) & (uniform < up_to)
+    moved = rating.astype(np.int64)
+    moved[downgraded] = _worse(rating[downgraded], size[downgraded])
+    moved[upgraded] = np.maximum(rating[upgraded] - 1 - UP_STEPS.searchsorted(size[upgraded]), 1)
+    if not may_leave:
+        return moved, downgraded
+    defaulted = alive & (uniform >= up_to) & (uniform < default_to)
+    moved[defaulted] = DEFAULTED
+    moved[alive & (uniform >= default_to) & (uniform < leave_to)] = WITHDRAWN
+    return moved, downgraded | defaulted
+
+
+def _worse(rating: Ints, size: Floats) -> Ints:
     steps = np.where(
         rating < FIRST_SPECULATIVE,
-        np.searchsorted(DOWN_STEPS[0], size), np.searchsorted(DOWN_STEPS[1], size),
+        DOWN_STEPS[0].searchsorted(size), DOWN_STEPS[1].searchsorted(size),
     )  # fmt: skip
-    worse = np.minimum(rating + 1 + steps, len(RATINGS))
-    better = np.maximum(rating - 1 - np.searchsorted(UP_STEPS, size), 1)
-    downgraded = alive & (uniform < down_to)
-    defaulted = alive & (uniform >= up_to) & (uniform < default_to) & may_leave
-    moved = np.where(downgraded, worse, rating)
-    moved = np.where(alive & (uniform >= down_to) & (uniform < up_to), better, moved)
-    moved = np.where(defaulted, DEFAULTED, moved)
-    left = alive & (uniform >= default_to) & (uniform < leave_to) & may_leave
-    moved = np.where(left, WITHDRAWN, moved)
-    return moved.astype(np.int64), downgraded | defaulted
+    return np.asarray(np.minimum(rating + 1 + steps, len(RATINGS)))

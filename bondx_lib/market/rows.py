@@ -56,6 +56,13 @@ class Words(NamedTuple):
         return pd.Categorical.from_codes(self.codes, categories=pd.Index(self.values))
 
 
+class Piece(NamedTuple):
+    """Some rows of one of several blocks that stand together."""
+
+    part: int
+    rows: slice
+
+
 @dataclass(frozen=True)
 class Block:
     """A block of seats with all that happens to it, before it becomes rows.
@@ -150,29 +157,67 @@ def columns(
     return panel, facts
 
 
-def stacked(parts: Sequence[dict[str, Any]], order: Ints) -> dict[str, Any]:
-    """Return the columns of several blocks one behind the other, then in the given order."""
-    return {name: _stacked([columns[name] for columns in parts], order) for name in parts[0]}
+def by_month(months: Sequence[NDArray[np.int32]]) -> list[Piece]:
+    """Return the pieces of several blocks in the order of months, then blocks.
 
-
-def _stacked(parts: list[Any], order: Ints) -> Any:
-    if not isinstance(parts[0], Words):
-        return np.concatenate(parts)[order]
-    if all(part.values is parts[0].values for part in parts):
-        return Words(np.concatenate([part.codes for part in parts])[order], parts[0].values)
-    values, places = np.unique(np.concatenate([part.values for part in parts]), return_inverse=True)
-    starts = np.cumsum([0, *(len(part.values) for part in parts)])
-    codes = [
-        np.where(part.codes < 0, -1, places[start + part.codes])
-        for part, start in zip(parts, starts[:-1], strict=True)
+    Each block has its rows in the order of months already, so a sort has only pieces to move.
+    """
+    last = max(int(month[-1]) for month in months if len(month))
+    edges = [np.searchsorted(month, np.arange(last + 2)) for month in months]
+    return [
+        Piece(part, slice(*edge[month : month + 2]))
+        for month in range(last + 1)
+        for part, edge in enumerate(edges)
     ]
-    return _used(np.concatenate(codes)[order], values)
 
 
-def _used(codes: Ints, values: NDArray[Any]) -> Words:
-    """Return the words without those that no row has."""
-    used = np.bincount(codes[codes >= 0], minlength=len(values)) > 0
-    return Words(np.append(np.cumsum(used) - 1, -1)[codes], values[used])
+def stacked(parts: Sequence[dict[str, Any]], pieces: Sequence[Piece]) -> dict[str, Any]:
+    """Return the columns of several blocks as one, put together from the given pieces."""
+    columns = {name: [part[name] for part in parts] for name in parts[0]}
+    words = {name: _one_list(each) for name, each in columns.items() if isinstance(each[0], Words)}
+    codes = {name: [part.codes for part in each] for name, each in words.items()}
+    return {
+        name: Words(values, words[name][0].values) if name in words else values
+        for name, values in _joined(columns | codes, pieces).items()
+    }
+
+
+def _joined(
+    columns: dict[str, list[NDArray[Any]]], pieces: Sequence[Piece]
+) -> dict[str, NDArray[Any]]:
+    """Return the pieces of each column one behind the other.
+
+    Columns of one type lie in one array: the system hands out a large one in far fewer pages.
+    """
+    total = sum(piece.rows.stop - piece.rows.start for piece in pieces)
+    alike: dict[np.dtype[Any], list[str]] = {}
+    for name, parts in columns.items():
+        alike.setdefault(parts[0].dtype, []).append(name)
+    places = {
+        name: place
+        for dtype, names in alike.items()
+        for name, place in zip(names, np.empty((len(names), total), dtype), strict=True)
+    }
+    for name, place in places.items():
+        parts = columns[name]
+        np.concatenate([parts[piece.part][piece.rows] for piece in pieces], out=place)
+    return places
+
+
+def _one_list(parts: list[Words]) -> list[Words]:
+    """Return columns of words over one list, without the words that no row has."""
+    if all(part.values is parts[0].values for part in parts):
+        return parts
+    values, places = np.unique(np.concatenate([part.values for part in parts]), return_inverse=True)
+    own = np.split(places, np.cumsum([len(part.values) for part in parts])[:-1])
+    used = np.zeros(len(values), bool)
+    for part, place in zip(parts, own, strict=True):
+        used[place[np.bincount(part.codes + 1, minlength=len(place) + 1)[1:] > 0]] = True
+    number = np.cumsum(used) - 1
+    return [
+        Words(np.append(number[place], -1)[part.codes], values[used])
+        for part, place in zip(parts, own, strict=True)
+    ]
 
 
 def downgrade_label(firms: issuers.Issuers) -> Floats:

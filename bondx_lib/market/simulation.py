@@ -6,7 +6,7 @@ the panel, what only the simulator knows to the truth; the two have equal row or
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -24,6 +24,7 @@ from bondx_lib.parameters import Parameters
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Paper = tuple[Issuers, Bonds]
 
 MACRO_BURN_IN: Final = bonds.LONGEST_TERM_MONTHS
 
@@ -68,6 +69,11 @@ class World:
     def bonds(self, firms: Issuers) -> Bonds:
         """Return the bonds of a block of seats."""
         return bonds.simulate(self.streams, firms, self.economy, MACRO_BURN_IN)
+
+    def paper(self, block: int) -> Paper:
+        """Return a block of seats and its bonds."""
+        firms = self.issuers(block)
+        return firms, self.bonds(firms)
 
     def block(self, firms: Issuers, paper: Bonds) -> rows.Block:
         """Return a block of seats with all that happens to it."""
@@ -145,15 +151,17 @@ def blocks(world: World, count: int) -> Iterator[tuple[rows.Block, Bools]]:
     """Yield blocks until so many bonds are there, and which bonds of each are among them."""
     number = 0
     while count > 0:
-        firms = world.issuers(number)
-        paper = world.bonds(firms)
+        firms, paper = world.paper(number)
         yield world.block(firms, paper), np.arange(paper.count) < count
         count -= paper.count
         number += 1
 
 
 def blocks_of(
-    world: World, seats: range, last_bonds: int | None = None
+    world: World,
+    seats: range,
+    last_bonds: int | None = None,
+    paper_of: Callable[[int], Paper] | None = None,
 ) -> Iterator[tuple[rows.Block, Bools]]:
     """Yield the blocks that hold some seats, and which bonds belong to them.
 
@@ -163,10 +171,11 @@ def blocks_of(
         The world, and a range of its seats.
     last_bonds
         How many bonds of the last of them are wanted; all if not given.
+    paper_of
+        Where issuers and bonds of a block come from, if they may be there already.
     """
     for number in range(seats.start // BLOCK, (seats.stop - 1) // BLOCK + 1):
-        firms = world.issuers(number)
-        paper = world.bonds(firms)
+        firms, paper = (paper_of or world.paper)(number)
         seat = firms.first + paper.seat
         keep = (seat >= seats.start) & (seat < seats.stop)
         if last_bonds is not None:

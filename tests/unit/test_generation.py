@@ -90,11 +90,11 @@ def test_interrupted_market_goes_on(tmp_path, monkeypatch):
     drawn: list[int] = []
     write = generation._write_part
 
-    def stop_at_second(chosen, folder, plan, part):
+    def stop_at_second(world, folder, plan, part, *rest):
         if len(drawn) == 2:
             raise KeyboardInterrupt
         drawn.append(part)
-        return write(chosen, folder, plan, part)
+        return write(world, folder, plan, part, *rest)
 
     monkeypatch.setattr(generation, "_write_part", stop_at_second)
     with pytest.raises(KeyboardInterrupt):
