@@ -144,10 +144,10 @@ def draw_by_letter(ax: Axes, medians: pd.DataFrame) -> None:
     date_axis(ax)
 
 
-def medians_through_time(panel: pd.DataFrame) -> pd.DataFrame:
-    """Return the median spread by date and letter grade; NaN where too few bonds are left."""
+def medians_through_time(panel: pd.DataFrame, fewest: int = FEWEST_ROWS) -> pd.DataFrame:
+    """Return the median spread by date and letter grade; NaN where bonds are fewer."""
     grouped = panel.groupby(["date", panel["rating"].map(letter).rename("letter")])["spread_bps"]
-    medians = grouped.median().where(grouped.size() >= FEWEST_ROWS)
+    medians = grouped.median().where(grouped.size() >= fewest)
     return medians.unstack().dropna(axis=1, how="all")
 
 
