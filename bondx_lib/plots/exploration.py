@@ -6,7 +6,6 @@ as a frame.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -48,7 +47,7 @@ CURVE_BASE: Final = "7–10"
 DEAREST: Final = 0.98
 """Months with a median spread above this quantile are the depth of a crisis."""
 CURVE_COLOURS: Final = {"expansion": GOOD, STRESS: LINE, "crisis": BAD}
-CURVE_LABELS: Final = {"expansion": "expansion", STRESS: "stress", "crisis": "worst"}
+CURVE_LABELS: Final = {"expansion": "calm", STRESS: "stress", "crisis": "worst"}
 
 ENDS: Final = (*LETTERS, "D", "NR")
 
@@ -64,7 +63,7 @@ MEASURES: Final = {
     "bbb_spread_bps": "BBB spread, bp\n(log scale)",
     "bid_ask_bps": "bid-ask, bp\n(log scale)",
     "treasury_5y_pct": "5-year treasury,\n%",
-    "downgrades_pct": "downgrades a year,\n% of issuers",
+    "downgrades_pct": "downgrades a year\nper 100 issuers",
 }
 BAND: Final = (0.1, 0.9)
 YEAR: Final = 12
@@ -126,7 +125,7 @@ def curve_by_regime(panel: pd.DataFrame) -> Figure:
     for ax, curves in ((left, level), (right, shape)):
         for (name, curve), mark in zip(curves.iterrows(), "osD", strict=False):
             ax.plot(range(len(CURVE_NAMES)), curve, mark + "-", color=CURVE_COLOURS[str(name)])
-        ax.set_xticks(range(len(CURVE_NAMES)), CURVE_NAMES, fontsize=8.5)
+        ax.set_xticks(range(len(CURVE_NAMES)), CURVE_NAMES, fontsize=7.8)
         ax.set_xlabel("remaining maturity, years")
     left.set(title="Level", ylabel="median spread, bp")
     left.set_ylim(bottom=0)
@@ -187,11 +186,12 @@ def describe_transitions(lines: pd.DataFrame) -> str:
     """Say what :func:`transitions` shows."""
     simulated, published, tolerance = _matrices(lines)
     gap = (simulated - published).stack().dropna()
-    inside = int((gap.abs() <= tolerance.stack().reindex(gap.index)).sum())
+    allowed = tolerance.stack().reindex(gap.index)
+    inside = int((gap.abs() <= allowed).to_numpy().sum())
+    kept = pd.DataFrame({"here": np.diag(simulated), "there": np.diag(published)}, list(LETTERS))
     stays = ", ".join(
-        f"{name} {_share(simulated.loc[name, name])} ({_share(published.loc[name, name])})"
-        for name in LETTERS
-        if pd.notna(simulated.loc[name, name])
+        f"{name} {_share(row['here'])} ({_share(row['there'])})"
+        for name, row in kept.dropna().iterrows()
     )
     begin, end = gap.abs().idxmax()  # type: ignore[misc]
     largest = f"{gap[begin, end]:+.1f}".replace("-", "−")
@@ -290,8 +290,8 @@ def scenario_paths(panel: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     panel
-        Panels of several scenarios with ``scenario`` added: ``world``, ``month``, ``rating_number``,
-        ``spread_bps``, ``bid_ask_bps``, ``treasury_5y_pct``, ``issuer_id``, ``last_rating_move``,
+        Panels of several scenarios with ``scenario`` added: ``world``, ``month``,
+        ``rating_number``, ``spread_bps``, ``bid_ask_bps``, ``treasury_5y_pct``, ``issuer_id``, ``last_rating_move``,
         ``months_since_rating_change``.
 
     Returns
@@ -360,8 +360,8 @@ def describe_scenario_fan(paths: pd.DataFrame, event_month: int) -> str:
     means = year.groupby(["scenario", "world"])[list(MEASURES)].mean().groupby("scenario").median()
     parts = [
         f"{name.replace('_', ' ')}: BBB spread {row['bbb_spread_bps']:.0f} bp, bid-ask "
-        f"{row['bid_ask_bps']:.0f} bp, 5-year treasury {row['treasury_5y_pct']:.1f} %, downgraded "
-        f"{_number(row['downgrades_pct'], 1)} %"
+        f"{row['bid_ask_bps']:.0f} bp, 5-year treasury {row['treasury_5y_pct']:.1f} %, downgrades "
+        f"a year per 100 issuers {_number(row['downgrades_pct'], 1)}"
         for name, row in means.reindex(["baseline", *_told(paths)]).iterrows()
         for name in [str(name)]
     ]
@@ -491,9 +491,10 @@ def _matrices(lines: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataF
     cells = lines[lines["fact"].str.startswith("transition_1y.")]
     place = cells["fact"].str.split(".", expand=True)
     cells = cells.assign(begin=place[1], end=place[2])
-    table = cells.pivot(index="begin", columns="end")
     simulated, published, tolerance = (
-        table[name].reindex(index=list(LETTERS), columns=list(ENDS)).astype(float)
+        cells.pivot(index="begin", columns="end", values=name)
+        .reindex(index=list(LETTERS), columns=list(ENDS))
+        .astype(float)
         for name in ("simulated", "published", "tolerance")
     )
     return simulated, published, tolerance
@@ -517,8 +518,7 @@ def _life(panel: pd.DataFrame, issuer_id: str) -> pd.DataFrame:
     mine = panel[panel["issuer_id"] == issuer_id]
     life = mine.groupby("date")[["rating_number", *LIFE]].median()
     life["step"] = life["rating_number"].diff().fillna(0)
-    dates: Sequence[pd.Timestamp] = pd.date_range(life.index[0], life.index[-1], freq="ME")
-    return life.reindex(pd.DatetimeIndex(dates, name="date"))
+    return life.asfreq("ME")
 
 
 def _told(paths: pd.DataFrame) -> list[str]:
