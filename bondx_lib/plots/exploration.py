@@ -291,8 +291,8 @@ def scenario_paths(panel: pd.DataFrame) -> pd.DataFrame:
     ----------
     panel
         Panels of several scenarios with ``scenario`` added: ``world``, ``month``,
-        ``rating_number``, ``spread_bps``, ``bid_ask_bps``, ``treasury_5y_pct``, ``issuer_id``, ``last_rating_move``,
-        ``months_since_rating_change``.
+        ``rating_number``, ``spread_bps``, ``bid_ask_bps``, ``treasury_5y_pct``, ``issuer_id``,
+        ``last_rating_move``, ``months_since_rating_change``.
 
     Returns
     -------
