@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from bondx_lib.plots.style import (
     INK,
+    date_axis,
+    log_basis_points,
     margin_label,
     panels,
     spread_apart,
@@ -36,29 +36,15 @@ def spread_by_rating_through_time(panel: pd.DataFrame) -> Figure:
     panel
         The market's panel: ``date``, ``rating``, ``spread_bps``.
     """
-    medians = _medians_through_time(panel)
-    present = [name for name in LETTERS if name in medians.columns]
-    colours = dict(zip(LETTERS, sns.color_palette("crest", len(LETTERS)), strict=True))
+    medians = medians_through_time(panel)
     figure, (ax,) = panels(1, 1, 3.5)
-    for name in present:
-        ax.plot(medians.index, medians[name], color=colours[name])
-    ends = [float(np.log10(medians[name].dropna().iloc[-1])) for name in present]
-    ax.set_yscale("log")
-    low, high = ax.get_ylim()
-    gap = 0.06 * float(np.log10(high / low))
-    for name, height in zip(present, spread_apart(ends, gap), strict=True):
-        margin_label(ax, float(10**height), name, INK)
-    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    ax.yaxis.set_minor_locator(NullLocator())
-    ax.set(ylabel="median spread, bp (log scale)", xlabel="")
-    _dates(ax)
+    draw_by_letter(ax, medians)
     return figure
 
 
 def describe_spread_by_rating_through_time(panel: pd.DataFrame) -> str:
     """Say what :func:`spread_by_rating_through_time` shows."""
-    medians = _medians_through_time(panel)
+    medians = medians_through_time(panel)
     parts = []
     for name in [name for name in LETTERS if name in medians.columns]:
         series = medians[name].dropna()
@@ -142,9 +128,26 @@ def describe_rating_and_sector_mix(panel: pd.DataFrame) -> str:
     )
 
 
-def _medians_through_time(panel: pd.DataFrame) -> pd.DataFrame:
+def draw_by_letter(ax: Axes, medians: pd.DataFrame) -> None:
+    """Draw median spreads by date and letter, each line with its name at the right."""
+    present = [name for name in LETTERS if name in medians.columns]
+    colours = dict(zip(LETTERS, sns.color_palette("crest", len(LETTERS)), strict=True))
+    for name in present:
+        ax.plot(medians.index, medians[name], color=colours[name])
+    ends = [float(np.log10(medians[name].dropna().iloc[-1])) for name in present]
+    log_basis_points(ax)
+    low, high = ax.get_ylim()
+    gap = 0.06 * float(np.log10(high / low))
+    for name, height in zip(present, spread_apart(ends, gap), strict=True):
+        margin_label(ax, float(10**height), name, INK)
+    ax.set(ylabel="median spread, bp (log scale)", xlabel="")
+    date_axis(ax)
+
+
+def medians_through_time(panel: pd.DataFrame, fewest: int = FEWEST_ROWS) -> pd.DataFrame:
+    """Return the median spread by date and letter grade; NaN where bonds are fewer."""
     grouped = panel.groupby(["date", panel["rating"].map(letter).rename("letter")])["spread_bps"]
-    medians = grouped.median().where(grouped.size() >= FEWEST_ROWS)
+    medians = grouped.median().where(grouped.size() >= fewest)
     return medians.unstack().dropna(axis=1, how="all")
 
 
@@ -164,10 +167,3 @@ def _mix(panel: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
         ratings.reindex([name for name in LETTERS if name in ratings.index]),
         sectors.reindex([name for name in SECTORS if name in sectors.index]),
     )
-
-
-def _dates(ax: Axes) -> None:
-    locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
-    ax.xaxis.set_major_locator(locator)
-    formatter = ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
-    ax.xaxis.set_major_formatter(formatter)

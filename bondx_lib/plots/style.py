@@ -16,8 +16,9 @@ from typing import Final, ParamSpec
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 WIDTH_INCHES: Final = 5.6
 DOTS_PER_INCH: Final = 180
@@ -112,6 +113,22 @@ def whole_epochs(axes: Axes) -> None:
     """Tick the epoch axis at whole numbers only."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
+
+
+def date_axis(axes: Axes) -> None:
+    """Tick a time axis at a few round dates."""
+    locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    formatter = ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(formatter)
+
+
+def log_basis_points(axes: Axes) -> None:
+    """Put basis points on a logarithmic axis with plain numbers at 1, 2 and 5."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def margin_label(axes: Axes, height: float, text: str, colour: str = MUTED) -> None:

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bondx_lib.schema import CORRUPTION_KINDS, LETTERS, MODELS, RATINGS, SECTORS
+from bondx_lib.schema import (
+    CORRUPTION_KINDS,
+    LETTERS,
+    MODELS,
+    RATINGS,
+    SCENARIOS,
+    SECTORS,
+)
 
 GATES = (
     "coverage", "esg_missing", "liquidity_index_median", "negative_spreads", "maturity_anomalies",
@@ -119,3 +126,54 @@ def panel(bonds: int = 120, months: int = 12) -> pd.DataFrame:
     cycle = np.repeat(1 + 0.3 * np.sin(np.arange(months)), bonds)
     columns["spread_bps"] = 40 * np.exp(0.17 * np.tile(number, months)) * cycle
     return pd.DataFrame(columns)
+
+
+def regimes(bonds: int = 200, months: int = 24) -> pd.DataFrame:
+    """The market above with issuers, the truth's regime, and all that a life needs."""
+    market = panel(bonds, months)
+    rng = np.random.default_rng(8)
+    month = np.repeat(np.arange(months), bonds)
+    issuer = np.tile(np.arange(bonds) // 4, months)
+    number = market["rating"].map(RATINGS.index) + 1
+    own = (5 + issuer % 9 + (month > 8) * (issuer % 3)).clip(1, 21)
+    return market.assign(
+        month=month,
+        issuer_id=[f"SX-{one:04d}" for one in issuer],
+        rating_number=np.where(issuer % 2, own, number),
+        regime=np.where((month >= 10) & (month < 15), "stress", "expansion"),
+        bid_ask_bps=30 + rng.uniform(0, 40, len(market)),
+        news_sentiment=np.where(rng.uniform(size=len(market)) < 0.2, np.nan, 0.3),
+        treasury_5y_pct=3.5 + 0.01 * month,
+        last_rating_move=1,
+        months_since_rating_change=month % 20,
+    )
+
+
+def paths(worlds: int = 3, months: int = 30) -> pd.DataFrame:
+    """Scenarios that widen spreads after a third of the history."""
+    rows = []
+    for place, scenario in enumerate(SCENARIOS):
+        for world in range(worlds):
+            for month in range(months):
+                hit = 1 + 0.2 * place * (month >= months // 3)
+                rows.append(
+                    (scenario, world, month, 150.0 * hit + world, 50.0 * hit, 3.5 + place / 9,
+                     np.nan if month < 11 else 9.0 * hit)
+                )  # fmt: skip
+    columns = ["scenario", "world", "month", "bbb_spread_bps", "bid_ask_bps", "treasury_5y_pct",
+               "downgrades_pct"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def scorecard() -> pd.DataFrame:
+    """Transitions and a few other facts: most pass, some fail, some are open."""
+    rows = []
+    for begin in LETTERS:
+        for end in (*LETTERS, "D", "NR"):
+            share = 88.0 if begin == end else 1.5
+            rows.append((f"transition_1y.{begin}.{end}", share, 1.0, share + 0.4, "pass"))
+    for place, name in enumerate(("oas_level.BBB.p50", "oas_level.BB.p50", "news.auc")):
+        verdict = ("pass", "fail", "not enough data")[place]
+        rows.append((name, 200.0, 20.0, 210.0 + 90.0 * place, verdict))
+    frame = pd.DataFrame(rows, columns=["fact", "published", "tolerance", "simulated", "verdict"])
+    return frame.assign(low=frame["simulated"] - 0.5, high=frame["simulated"] + 0.5)

@@ -20,15 +20,21 @@ FIGURES: dict[str, tuple[Any, ...]] = {
     "audit_skill": (frames.audit(),),
     "calibration": (frames.deciles(),),
     "convergence": (frames.scores(), 0.001, 3),
+    "curve_by_regime": (frames.regimes(),),
     "gates_by_epoch": (frames.findings(),),
+    "issuer_life": (frames.regimes(), "SX-0005"),
     "loss_by_rating": (frames.segments(),),
     "quality_by_epoch": (frames.quality(),),
     "rating_and_sector_mix": (frames.panel(),),
+    "realism": (frames.scorecard(),),
     "recall_by_corruption": (frames.recalls(),),
+    "scenario_fan": (frames.paths(), 10),
     "skill_by_epoch": (frames.skills(),),
     "spread_by_rating_and_maturity": (frames.panel(),),
     "spread_by_rating_through_time": (frames.panel(),),
+    "spread_through_regimes": (frames.regimes(),),
     "training_time": (frames.times(),),
+    "transitions": (frames.scorecard(),),
 }
 
 
