@@ -14,7 +14,7 @@ RUN := $(call installed,run)
 TEST := $(call installed,test)
 DEV := $(call installed,dev)
 
-.PHONY: run test check lab lock realism calibrate ceilings clean help
+.PHONY: run test check lab lock realism calibrate ceilings benchmark clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
@@ -49,6 +49,9 @@ calibrate: $(RUN)
 ceilings: $(RUN)
 	$(BIN)/bondx ceilings --workers 2
 
+benchmark: $(RUN)
+	$(BIN)/python benchmarks/generator.py
+
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -61,6 +64,7 @@ help:
 	@echo "make realism    hold the market against published figures"
 	@echo "make calibrate  fit the market's constants to them again (minutes)"
 	@echo "make ceilings   make the ceilings of the models again (minutes)"
+	@echo "make benchmark  measure the speed and the memory of drawing markets"
 	@echo "make clean  remove the environment and all caches, but no run"
 
 $(RUN): | $(BIN)/python

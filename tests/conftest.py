@@ -48,5 +48,6 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test by the folder it lies in; doctests are unit tests."""
     for item in items:
-        kind = "integration" if "integration" in Path(item.path).parts else "unit"
+        parts = Path(item.path).parts
+        kind = next((name for name in ("integration", "performance") if name in parts), "unit")
         item.add_marker(kind)
