@@ -109,7 +109,7 @@ def scenario(names: str, months: int) -> Scenario:
     events = {
         "baseline": Forcing(0, 0),
         "recession": Forcing(begin, begin + 10, regime=STRESS),
-        "liquidity_freeze": Forcing(begin, begin + 6, funding=0.7, premium=0.05),
+        "liquidity_freeze": Forcing(begin, begin + 6, funding=0.4, premium=0.05),
         "downgrade_cascade": Forcing(begin, begin + 12, cycle=-0.35),
         "rate_shock": Forcing(begin, begin + 6, level=0.45),
         "sector_crisis": Forcing(begin, begin + 8, sector=0.16),

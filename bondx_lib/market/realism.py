@@ -8,8 +8,9 @@ within the fact's tolerance, has *not enough data* if the interval is wider than
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -67,9 +68,13 @@ def scorecard(
     """
     measured: list[Measured] = []
     progress(0)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        for one in pool.map(measures.of_seed, range(seeds), repeat(months), repeat(blocks)):
+    each = (range(seeds), repeat(months), repeat(blocks))
+    with contextlib.ExitStack() as stack:
+        places: Callable[..., Iterator[Measured]] = map
+        if workers > 1:
+            context = multiprocessing.get_context("spawn")
+            places = stack.enter_context(ProcessPoolExecutor(workers, mp_context=context)).map
+        for one in places(measures.of_seed, *each):
             measured.append(one)
             progress(len(measured))
     return compare(measured)
