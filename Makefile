@@ -14,7 +14,7 @@ RUN := $(call installed,run)
 TEST := $(call installed,test)
 DEV := $(call installed,dev)
 
-.PHONY: run test check lab lock clean help
+.PHONY: run test check benchmark lab lock clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
@@ -34,6 +34,9 @@ check: $(DEV)
 	$(BIN)/nbstripout --verify --keep-id notebooks/*.ipynb
 	$(BIN)/pre-commit validate-config
 
+benchmark: $(RUN)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/generator.py
+
 lab: $(RUN)
 	$(BIN)/jupyter lab notebooks/controller.ipynb
 
@@ -44,12 +47,13 @@ clean:
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 help:
-	@echo "make run    set up, then run $(PARAMETERS) to a verdict (PARAMETERS=... for another file)"
-	@echo "make test   set up, then run all tests and measure their coverage"
-	@echo "make lab    set up, then open the controller notebook in JupyterLab"
-	@echo "make check  set up, then check style, types, imports and notebooks"
-	@echo "make lock   resolve the dependencies (UPGRADE=--upgrade for the newest)"
-	@echo "make clean  remove the environment and all caches, but no run"
+	@echo "make run        set up, then run $(PARAMETERS) to a verdict (PARAMETERS=... for another file)"
+	@echo "make test       set up, then run all tests and measure their coverage"
+	@echo "make lab        set up, then open the controller notebook in JupyterLab"
+	@echo "make check      set up, then check style, types, imports and notebooks"
+	@echo "make benchmark  set up, then measure how fast markets are drawn and written"
+	@echo "make lock       resolve the dependencies (UPGRADE=--upgrade for the newest)"
+	@echo "make clean      remove the environment and all caches, but no run"
 
 $(RUN): | $(BIN)/python
 	locks/install run $(BIN)/python $(UV)

@@ -48,5 +48,5 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test by the folder it lies in; doctests are unit tests."""
     for item in items:
-        kind = "integration" if "integration" in Path(item.path).parts else "unit"
-        item.add_marker(kind)
+        folders = {"integration", "performance"} & set(Path(item.path).parts)
+        item.add_marker(folders.pop() if folders else "unit")

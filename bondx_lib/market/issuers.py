@@ -213,7 +213,13 @@ def simulate(streams: Streams, block: int, economy: macro.State, burn_in: int) -
 
 
 _RECORDED: Final = (
-    "quality", "trend", "memory", "rating", "generation", "entered", "downgraded",
+    "quality",
+    "trend",
+    "memory",
+    "rating",
+    "generation",
+    "entered",
+    "downgraded",
 )
 
 
@@ -362,9 +368,7 @@ def _first_rating(uniform: Floats, speculative: Bools | None) -> Ints:
     return np.asarray(numbers[np.minimum(picked, len(numbers) - 1)])
 
 
-def _last_change(
-    rating: Ints, entered: Bools, first: Ints, first_age: Ints
-) -> tuple[Ints, Ints]:
+def _last_change(rating: Ints, entered: Bools, first: Ints, first_age: Ints) -> tuple[Ints, Ints]:
     """Return the months since the last change of rating, and its direction, 0 for an entry."""
     month = np.arange(len(rating))[:, None]
     moved = np.sign(np.diff(rating, axis=0, prepend=first[None]))

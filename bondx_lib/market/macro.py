@@ -205,10 +205,9 @@ def since(path: State, first: int) -> State:
 def risk_free_pct(curve: Floats, years: Floats) -> Floats:
     """Return Nelson-Siegel yields in percent, with the last axis of ``curve`` its three factors."""
     scaled = np.maximum(years, 1 / 12) / CURVE_DECAY_YEARS
-    loading = (1 - np.exp(-scaled)) / scaled
-    return np.asarray(
-        curve[..., 0] + curve[..., 1] * loading + curve[..., 2] * (loading - np.exp(-scaled))
-    )
+    fading = np.exp(-scaled)
+    loading = (1 - fading) / scaled
+    return np.asarray(curve[..., 0] + curve[..., 1] * loading + curve[..., 2] * (loading - fading))
 
 
 def _next_regime(regime: Ints, uniform: Floats) -> Ints:

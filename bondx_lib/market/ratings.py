@@ -133,4 +133,4 @@ def _worse(rating: Ints, size: Floats) -> Ints:
         rating < FIRST_SPECULATIVE,
         DOWN_STEPS[0].searchsorted(size), DOWN_STEPS[1].searchsorted(size),
     )  # fmt: skip
-    return np.minimum(rating + 1 + steps, len(RATINGS))
+    return np.asarray(np.minimum(rating + 1 + steps, len(RATINGS)))
