@@ -50,7 +50,7 @@ ceilings: $(RUN)
 	$(BIN)/bondx ceilings --workers 2
 
 benchmark: $(RUN)
-	$(BIN)/python benchmarks/generator.py
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/generator.py
 
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -191,6 +191,7 @@ def _dirty_and_slopes(
 ) -> tuple[Floats, Floats, Floats]:
     """Return the dirty price and its first two derivatives by the yield as a fraction."""
     v = 1 / (1 + yield_pct / 200)
+    square = v**2
     level = np.abs(v - 1) < 1e-9
     safe = np.where(level, 0.5, v)
     power = safe**count
@@ -205,11 +206,11 @@ def _dirty_and_slopes(
     last = FACE * v ** (count - 1)
     value = half * annuity + last
     value_1 = half * annuity_1 + (count - 1) * last / v
-    value_2 = half * annuity_2 + (count - 1) * (count - 2) * last / v**2
+    value_2 = half * annuity_2 + (count - 1) * (count - 2) * last / square
     front = v**to_next
     front_1 = to_next * front / v
-    front_2 = to_next * (to_next - 1) * front / v**2
+    front_2 = to_next * (to_next - 1) * front / square
     dirty = front * value
     by_v = front_1 * value + front * value_1
     by_v_2 = front_2 * value + 2 * front_1 * value_1 + front * value_2
-    return dirty, -by_v * v**2 / 2, by_v_2 * v**4 / 4 + by_v * v**3 / 2
+    return dirty, -by_v * square / 2, by_v_2 * v**4 / 4 + by_v * v**3 / 2

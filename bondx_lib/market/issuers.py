@@ -165,23 +165,20 @@ def simulate(streams: Streams, block: int, economy: macro.State, burn_in: int) -
     sector = np.minimum(sector, len(SECTORS) - 1)
     speculative = _first_rating(rng.random(BLOCK), None) >= FIRST_SPECULATIVE
     slots = _slots(rng.random(BLOCK), speculative)
-    age = (OLDEST_FIRST_RATING * rng.random(BLOCK)).astype(np.int64)
+    first_age = (OLDEST_FIRST_RATING * rng.random(BLOCK)).astype(np.int64)
     lives = [_habits(streams, block, 0, speculative)]
     paths = streams.common("lives", block)
-    shocks = paths.standard_normal((months, 2, BLOCK))
+    shocks = np.moveaxis(paths.standard_normal((months, 2, BLOCK)), 1, -1)
     chances = paths.random((months, 2, BLOCK))
     fresh = [_entering(lives[0])]
     state, anchor = fresh[0], lives[0].anchor
     generation, vacant = np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.int64)
-    last = np.zeros(BLOCK, np.int64)
     record: dict[str, list[NDArray[np.generic]]] = {name: [] for name in _RECORDED}
     for month in range(months):
         here = macro.at(economy, begin + month)
-        before = state.rating
         state, downgraded = step(
-            state, here, sector, anchor, np.moveaxis(shocks[month], 0, -1), chances[month],
-            month > BURN_IN,
-        )  # fmt: skip
+            state, here, sector, anchor, shocks[month], chances[month], month > BURN_IN
+        )
         gone = (state.rating == ratings.DEFAULTED) | (state.rating == ratings.WITHDRAWN)
         vacant = np.where(gone, vacant + 1, 0)
         entered = vacant > VACANT_MONTHS
@@ -193,14 +190,12 @@ def simulate(streams: Streams, block: int, economy: macro.State, burn_in: int) -
             state = _seated(state, entered, fresh, generation)
             anchor = np.choose(generation, [life.anchor for life in lives])
             vacant = np.where(entered, 0, vacant)
-        moved = np.sign(state.rating - before)
-        age = np.where(moved != 0, 0, age + 1)
-        last = np.where(entered, 0, np.where(moved != 0, moved, last))
         values = (state.quality, state.trend, state.memory, state.rating, generation, entered,
-                  downgraded, age, last)  # fmt: skip
+                  downgraded)  # fmt: skip
         for name, value in zip(_RECORDED, values, strict=True):
             record[name].append(value)
     path = {name: np.stack(values) for name, values in record.items()}
+    age, last = _last_change(path["rating"], path["entered"], lives[0].rating, first_age)
     return Issuers(
         first=block * BLOCK,
         sector=sector,
@@ -211,14 +206,21 @@ def simulate(streams: Streams, block: int, economy: macro.State, burn_in: int) -
         equity_return=_equity(
             streams, paths, path["quality"], path["entered"], economy.premium[begin:]
         ),
+        rating_age=age,
+        last_move=last,
         **path,
     )
 
 
 _RECORDED: Final = (
-    "quality", "trend", "memory", "rating", "generation", "entered", "downgraded", "rating_age",
-    "last_move",
-)  # fmt: skip
+    "quality",
+    "trend",
+    "memory",
+    "rating",
+    "generation",
+    "entered",
+    "downgraded",
+)
 
 
 def drift(
@@ -278,20 +280,20 @@ def accounts(streams: Streams, issuers: Issuers) -> dict[str, Floats]:
     habits = np.moveaxis(issuers.habit("ratios"), -1, 0)
     returns = np.cumsum(issuers.equity_return, axis=0)[BURN_IN - 3 :]
     quality = issuers.quality[BURN_IN:]
-    volatility = np.log(0.30) + 0.055 * (quality - 9) + 0.22 * habits[3]
+    volatility = np.log(0.30) + 0.055 * (quality - 9) + 0.30 * habits[3]
     volatility += 0.06 * rng.standard_normal((months, BLOCK))
     size = issuers.habit("log_assets") - 0.01 * (seen - issuers.habit("anchor"))
     return {
         "leverage": np.clip(
-            level[0] + SECTOR_LEVERAGE[sector] + 0.07 * habits[0] + 0.012 * eps[:, 0], 0.01, 2
+            level[0] + SECTOR_LEVERAGE[sector] + 0.10 * habits[0] + 0.02 * eps[:, 0], 0.01, 2
         ),
-        "interest_coverage": np.exp(level[1] + 0.30 * habits[1] + 0.06 * eps[:, 1]) - 2,
+        "interest_coverage": np.exp(level[1] + 0.45 * habits[1] + 0.10 * eps[:, 1]) - 2,
         "operating_margin_pct": level[2]
         + SECTOR_MARGIN[sector]
-        + 3.0 * habits[2]
-        + 0.8 * eps[:, 2],
+        + 4.5 * habits[2]
+        + 1.4 * eps[:, 2],
         "current_ratio": np.exp(level[3] + 0.25 * habits[3] + 0.05 * eps[:, 3]),
-        "cash_flow_margin_pct": level[4] + 3.5 * habits[4] + 1.2 * eps[:, 4],
+        "cash_flow_margin_pct": level[4] + 5.0 * habits[4] + 2.0 * eps[:, 4],
         "size_log_assets": size + 0.01 * eps[:, 0],
         "equity_return_3m": np.clip(np.expm1(returns[3:] - returns[:-3]), -0.99, 9.0),
         "equity_volatility": np.clip(np.exp(volatility), 0.03, 4.5),
@@ -364,6 +366,17 @@ def _first_rating(uniform: Floats, speculative: Bools | None) -> Ints:
         uniform = np.where(speculative, border + (1 - border) * uniform, border * uniform)
     picked = np.searchsorted(edges, uniform, side="right")
     return np.asarray(numbers[np.minimum(picked, len(numbers) - 1)])
+
+
+def _last_change(rating: Ints, entered: Bools, first: Ints, first_age: Ints) -> tuple[Ints, Ints]:
+    """Return the months since the last change of rating, and its direction, 0 for an entry."""
+    month = np.arange(len(rating))[:, None]
+    moved = np.sign(np.diff(rating, axis=0, prepend=first[None]))
+    changed = np.maximum.accumulate(np.where(moved != 0, month, -1), axis=0)
+    age = np.where(changed < 0, first_age + 1 + month, month - changed)
+    direction = np.where(entered, 0, moved)
+    last = direction[np.maximum(changed, 0), np.arange(rating.shape[1])]
+    return age, np.where(changed < 0, 0, last)
 
 
 def _equity(

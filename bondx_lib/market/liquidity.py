@@ -112,9 +112,8 @@ def _observed(
     zero = expit(constants.scalar("liquidity.no_trade") + 0.80 * illiquidity + 0.25 * noise[1])
     zero = np.round(zero * BUSINESS_DAYS) / BUSINESS_DAYS
     turnover = constants.scalar("liquidity.turnover") - 0.60 * illiquidity + 0.45 * noise[2]
-    traded = zero < 1
-    volume = np.where(traded, amount * np.minimum(np.exp(turnover), 0.6), 0.0)
-    trades = np.where(traded, np.maximum(np.rint(volume / 4e5), BUSINESS_DAYS * (1 - zero)), 0)
+    volume = amount * np.minimum(np.exp(turnover), 0.6) * (zero < 1)
+    trades = np.maximum(np.rint(volume / 4e5), BUSINESS_DAYS * (1 - zero))
     waits = rng.standard_exponential(illiquidity.shape)
     since = np.floor(-waits / np.log(np.clip(zero, 0.02, 0.985)))
     depth = np.exp(np.log(1.2e6) - 0.55 * illiquidity + 0.25 * noise[3])

@@ -87,6 +87,7 @@ class Forcing:
     begin: int
     end: int
     regime: int | None = None
+    severity: float = 0.0
     cycle: float = 0.0
     premium: float = 0.0
     funding: float = 0.0
@@ -108,7 +109,7 @@ def scenario(names: str, months: int) -> Scenario:
     begin = months // 3
     events = {
         "baseline": Forcing(0, 0),
-        "recession": Forcing(begin, begin + 10, regime=STRESS),
+        "recession": Forcing(begin, begin + 10, regime=STRESS, severity=1.5),
         "liquidity_freeze": Forcing(begin, begin + 6, funding=0.4, premium=0.05),
         "downgrade_cascade": Forcing(begin, begin + 12, cycle=-0.35),
         "rate_shock": Forcing(begin, begin + 6, level=0.45),
@@ -142,6 +143,7 @@ def step(state: State, month: int, force: Scenario, rng: Generator) -> State:
     for event in active:
         if event.regime is not None:
             regime = np.full(paths, event.regime, dtype=np.int64)
+            severity = np.maximum(severity, event.severity)
     stressed = regime == STRESS
     begins = stressed & (state.regime != STRESS)
     severity = np.where(begins, severity, state.severity)
@@ -205,10 +207,9 @@ def since(path: State, first: int) -> State:
 def risk_free_pct(curve: Floats, years: Floats) -> Floats:
     """Return Nelson-Siegel yields in percent, with the last axis of ``curve`` its three factors."""
     scaled = np.maximum(years, 1 / 12) / CURVE_DECAY_YEARS
-    loading = (1 - np.exp(-scaled)) / scaled
-    return np.asarray(
-        curve[..., 0] + curve[..., 1] * loading + curve[..., 2] * (loading - np.exp(-scaled))
-    )
+    fading = np.exp(-scaled)
+    loading = (1 - fading) / scaled
+    return np.asarray(curve[..., 0] + curve[..., 1] * loading + curve[..., 2] * (loading - fading))
 
 
 def _next_regime(regime: Ints, uniform: Floats) -> Ints:

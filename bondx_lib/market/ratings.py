@@ -43,13 +43,13 @@ def base_hazards(name: str) -> Floats:
     name
         A constant: yearly percentages at the centres of the letter grades and at C.
     """
-    return _monthly(tuple(constants.array(name)))
+    return _monthly(constants.array(name).tobytes())
 
 
 @functools.lru_cache(maxsize=64)
-def _monthly(yearly_pct: tuple[float, ...]) -> Floats:
+def _monthly(yearly_pct: bytes) -> Floats:
     """Return monthly hazards by notch; kept, because every month of every block asks for them."""
-    yearly = np.minimum(np.array(yearly_pct) / 100, 0.99)
+    yearly = np.minimum(np.frombuffer(yearly_pct) / 100, 0.99)
     hazards = np.exp(np.interp(_NUMBERS, _CENTRES, np.log(-np.log1p(-yearly) / 12)))
     hazards.setflags(write=False)
     return np.asarray(hazards)
@@ -75,7 +75,7 @@ class Hazards(NamedTuple):
 
 def hazards(quality: Floats, rating: Ints, memory: Floats, cycle: Floats) -> Hazards:
     """Return the probabilities of each event in the month, given the state."""
-    gap = np.clip(quality - rating, -GAP_LIMIT, GAP_LIMIT)
+    gap = np.minimum(np.maximum(quality - rating, -GAP_LIMIT), GAP_LIMIT)
     memory_down = constants.scalar("ratings.memory") * memory
     down = base_hazards("ratings.downgrade_pct")[rating] * np.exp(
         GAP_DOWN * gap + memory_down - constants.scalar("ratings.cycle_down") * cycle

@@ -27,14 +27,16 @@ from bondx_lib.market import constants, macro
 from bondx_lib.market.bonds import Bonds
 from bondx_lib.market.issuers import BURN_IN, Issuers
 from bondx_lib.market.streams import BLOCK, Streams
-from bondx_lib.schema import FIRST_SPECULATIVE
+from bondx_lib.schema import FIRST_SPECULATIVE, RATINGS
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 CENTRES: Final = np.array([1.0, 3, 6, 9, 12, 15, 18, 21])
+NOTCHES: Final = np.arange(len(RATINGS) + 1)
 SLOPE_FALLS, SLOPE_KINK, SLOPE_FLOOR = 0.55, 0.25, -0.35
-GAP_LOADING, GAP_LIMIT = 0.11, 3.0
+GAP_LOADING, GAP_LIMIT = 0.08, 3.0
 SECTOR_LOADING: Final = 1.0
 SECTOR_LEVEL: Final = np.array([-0.03, 0.02, 0.10, -0.02, -0.02, -0.05])
 SENIORITY_LEVEL: Final = np.array([[-0.10, 0.0, 0.10], [-0.22, 0.0, 0.22]])
@@ -77,19 +79,19 @@ def simulate(
         ISSUER_SD, ISSUER_KEEP, issuers.entered[BURN_IN:],
     )  # fmt: skip
     of_issuer = (
-        np.interp(rating, CENTRES, np.log(constants.array("spread.level_bps")))
-        + np.interp(rating, CENTRES, constants.array("spread.tilt")) * economy.tilt[:, None]
+        _by_rating(rating, np.log(constants.array("spread.level_bps")))
+        + _by_rating(rating, constants.array("spread.tilt")) * economy.tilt[:, None]
         + GAP_LOADING * gap
         + premium
-        + np.interp(rating, CENTRES, CLOSING_UP) * np.maximum(premium - DEEP_CRISIS, 0)
+        + _by_rating(rating, CLOSING_UP) * np.maximum(premium - DEEP_CRISIS, 0)
         + SECTOR_LEVEL[issuers.sector]
         + SECTOR_LOADING * economy.sectors[:, issuers.sector]
         + own
     )
-    slope = np.interp(rating, CENTRES, constants.array("spread.slope"))
+    slope = _by_rating(rating, constants.array("spread.slope"))
     slope = np.maximum(slope - SLOPE_FALLS * np.maximum(premium - SLOPE_KINK, 0), SLOPE_FLOOR)
     calm, tight = (
-        np.interp(rating, CENTRES, constants.array(name))
+        _by_rating(rating, constants.array(name))
         for name in ("spread.liquidity", "spread.liquidity_in_stress")
     )
     loading = calm + tight * np.maximum(funding, 0)
@@ -104,6 +106,11 @@ def simulate(
     np.clip(mean, np.log(LOWEST_BPS), np.log(HIGHEST_BPS), out=mean)
     noise = rng.laplace(0.0, NOISE_SCALE, (months, number))
     return Spreads(np.exp(mean + noise), mean, liquidity)
+
+
+def _by_rating(rating: Ints, centres: Floats) -> Floats:
+    """Return values that are given at the centres of the letter grades, by notch."""
+    return np.asarray(np.interp(NOTCHES, CENTRES, centres)[rating])
 
 
 def ar1(normal: Floats, stationary_sd: float, keep: float, afresh: Bools | None = None) -> Floats:

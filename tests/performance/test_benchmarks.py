@@ -1,37 +1,66 @@
-"""The benchmarks run; their times are for people, not for tests."""
+"""Benchmarks, run small: what they return, not how long they take."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+import pytest
+
+from bondx_lib import artefacts
+
+ROOT = Path(__file__).parents[2]
+COMMITTED = ROOT / "benchmarks" / "results" / "generator.json"
+SECTIONS = {"machine", "size", "ratios", "linearity", "profile", "memory"}
 
 
-def numbers(value: object) -> list[float]:
-    """Return every number in nested lists and mappings."""
-    if isinstance(value, dict):
-        return [number for inner in value.values() for number in numbers(inner)]
-    if isinstance(value, list):
-        return [number for inner in value for number in numbers(inner)]
-    return [value] if isinstance(value, int | float) else []
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """What a small run prints, and the result it writes."""
+    path = tmp_path_factory.mktemp("benchmark") / "generator.json"
+    call = [sys.executable, ROOT / "benchmarks" / "generator.py", "--small", "--output", path]
+    done = subprocess.run(call, check=True, capture_output=True, text=True, cwd=ROOT)
+    return done.stdout, artefacts.read_json(path)
 
 
-def test_generator_benchmark_measures_all_it_promises(tmp_path):
-    """A small run has every ratio with its reference, all finite, and prints them."""
-    done = subprocess.run(
-        [sys.executable, "benchmarks/generator.py", "--small", "--output", tmp_path / "r.json"],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
-    result = json.loads((tmp_path / "r.json").read_text())
-    stored = json.loads((ROOT / "benchmarks" / "results" / "generator.json").read_text())
-    assert set(result) == set(stored)
-    assert all(math.isfinite(number) for number in numbers(result))
-    assert all(number >= 0 for number in numbers(result))
-    assert "peak memory" in done.stdout
-    assert str(Path.home()) not in json.dumps(stored)
+def test_a_small_run_has_every_measure_with_its_reference(small):
+    """Each ratio lies between its least and its largest; strict JSON holds finite numbers alone."""
+    printed, result = small
+    assert set(result) == SECTIONS
+    for ratio in result["ratios"]:
+        assert 0 < ratio["minimum"] <= ratio["median"] <= ratio["maximum"]
+        assert ratio["measure"] in printed
+        assert ratio["reference"] in printed
+
+
+def test_time_per_row_is_measured_at_four_sizes(small):
+    """Each size is twice the one before, and the first is what the others are compared with."""
+    steps = small[1]["linearity"]
+    bonds = [step["bonds"] for step in steps]
+    assert bonds == [bonds[0] * times for times in (1, 2, 4, 8)]
+    assert steps[0]["ratio"] == 1
+    assert all(step["nanoseconds_per_row"] > 0 for step in steps)
+
+
+def test_shares_of_the_profile_add_up(small):
+    """Every mechanism has a share of the time, and together they have all of it."""
+    profile = small[1]["profile"]
+    assert sum(row["share"] for row in profile) == pytest.approx(1)
+    assert {"issuers", "bonds", "liquidity", "spreads", "pricing", "sorting", "encoding"} <= {
+        row["mechanism"] for row in profile
+    }
+
+
+def test_memory_is_that_of_processes_of_their_own(small):
+    """A process that writes a market needs more than one that only imports."""
+    memory = small[1]["memory"]
+    assert 0 < memory["imports_bytes"] < memory["one_part_bytes"]
+
+
+def test_the_committed_result_has_the_same_shape_and_names_no_machine(small):
+    """The result in the repository is of this benchmark, and says no host, user or path."""
+    committed = artefacts.read_json(COMMITTED)
+    assert set(committed) == set(small[1])
+    assert set(committed["machine"]) == set(small[1]["machine"])
+    assert "/" not in str(committed["machine"])
