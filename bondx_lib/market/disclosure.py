@@ -24,7 +24,7 @@ from bondx_lib.schema import SECTORS
 Floats = NDArray[np.float64]
 
 ESG_MEAN, ESG_SD = 52.0, 14.0
-COVERAGE_EDGE: Final = np.array([-1.75, -1.55, -1.35])
+COVERAGE_EDGE: Final = np.array([-1.95, -1.75, -1.55])
 POWER_HUNGRY: Final = np.array([0.4, 0.0, 1.0, 1.0, 0.5, 0.3])
 VISITED: Final = np.array([1.0, 0.7, 0.2, 0.3, 1.0, 0.5])
 

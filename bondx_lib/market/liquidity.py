@@ -45,7 +45,7 @@ HABIT_SD, WANDER_SD, WANDER_KEEP = 0.45, 0.30, 0.80
 CENTRES: Final = np.array([1.0, 6, 9, 12, 15, 18, 21])
 BUSINESS_DAYS: Final = 21
 TYPICAL_LOG_BID_ASK, TYPICAL_LOG_VOLUME, TYPICAL_ZERO = np.log(52.0), np.log(7.5e6), 0.61
-INDEX_SCALE: Final = np.array([0.75, 1.30, 0.22])
+INDEX_SCALE: Final = np.array([1.05, 1.85, 0.31])
 
 
 class Liquidity(NamedTuple):

@@ -10,14 +10,14 @@ from bondx_lib.market import constants
 from bondx_lib.schema import MODELS
 
 LOSSES = {"spread": "mse", "downgrade": "log_loss", "liquidity_shock": "log_loss"}
-FEW = {"spread": 8, "downgrade": 8, "liquidity_shock": 8, "anomaly": 8}
+FEW = {"spread": 16, "downgrade": 16, "liquidity_shock": 16, "anomaly": 16}
 
 
 @pytest.fixture(scope="module")
 def made():
     """Ceilings of a draw far too small to be worth keeping."""
     said: list[str] = []
-    document = reference.make(FEW, test_worlds=6, bonds=80, progress=said.append)
+    document = reference.make(FEW, test_worlds=6, bonds=60, progress=said.append)
     return document, said
 
 
@@ -63,7 +63,7 @@ def test_making_them_says_what_it_does_and_keeps_the_order(made):
     assert len(said) == 2 + len(MODELS)
     for task, measure in LOSSES.items():
         result = document["tasks"][task]
-        assert [step["worlds"] for step in result["learning_curve"]] == [1, 2, 4, 8]
+        assert [step["worlds"] for step in result["learning_curve"]] == [2, 4, 8, 16]
         assert result["floor"][measure] > result["full_state"][measure]
         assert result["share"] < 1
     assert document["tasks"]["anomaly"]["ceiling"]["average_precision"] > 0.5
