@@ -105,7 +105,8 @@ def simulate(
     stream
         Which draw this is; another name gives an independent market.
     bonds
-        Bonds per world; ``parameters.dataset_size`` unless given.
+        Bonds per world, counting every one that is ever on the market; ``parameters.dataset_size``
+        unless given.
     worlds
         Independent macro paths, each with issuers and bonds of its own.
     truth
