@@ -120,7 +120,7 @@ def test_full_disk_is_said_and_leaves_whole_files(tmp_path, monkeypatch):
         return write(path, *rest)
 
     monkeypatch.setattr(artefacts, "write_parquet", fill_up)
-    with pytest.raises(BadInput, match="no space left.*goes on"):
+    with pytest.raises(BadInput, match=r"no space left.*goes on"):
         generation.generate(CHOSEN, tmp_path / "m", bonds=300, parts=3)
     (only,) = (tmp_path / "m" / "panel").iterdir()
     assert len(pd.read_parquet(only)) > 0
