@@ -41,7 +41,7 @@ lock: $(DEV)
 	locks/resolve "$(BIN)/uv" $(UPGRADE)
 
 realism: $(RUN)
-	$(BIN)/bondx realism
+	$(BIN)/bondx realism --save
 
 calibrate: $(RUN)
 	$(BIN)/bondx calibrate --workers 2
@@ -61,7 +61,7 @@ help:
 	@echo "make lab    set up, then open the controller notebook in JupyterLab"
 	@echo "make check  set up, then check style, types, imports and notebooks"
 	@echo "make lock   resolve the dependencies (UPGRADE=--upgrade for the newest)"
-	@echo "make realism    hold the market against published figures"
+	@echo "make realism    hold the market against published figures, and keep the scorecard"
 	@echo "make calibrate  fit the market's constants to them again (minutes)"
 	@echo "make ceilings   make the ceilings of the models again (minutes)"
 	@echo "make benchmark  measure the speed and the memory of drawing markets"

@@ -185,6 +185,9 @@ def _realism_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     _workers_option(parser)
     parser.add_argument("--failing", action="store_true", help="show only what does not pass")
+    parser.add_argument(
+        "--save", action="store_true", help="keep the scorecard in the package, for reports"
+    )
     _json_option(parser)
     _quiet_option(parser)
 
@@ -381,6 +384,8 @@ def _realism(options: argparse.Namespace) -> int:
         _print_json([vars(line) for line in lines])
     else:
         print(realism.as_text(lines, only_failing=options.failing))
+    if options.save:
+        print(f"written: {realism.save(lines)}", file=sys.stderr)
     return 0 if realism.share_passed(lines) >= realism.AIM else 1
 
 

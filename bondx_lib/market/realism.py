@@ -9,23 +9,30 @@ within the fact's tolerance, has *not enough data* if the interval is wider than
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from importlib import resources
 from itertools import repeat
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from bondx_lib.market import facts, measures
+from bondx_lib.artefacts import write_json
+from bondx_lib.market import constants, facts, measures
 from bondx_lib.market.measures import BLOCKS, MONTHS, Measured
 
 Floats = NDArray[np.float64]
 
 SEEDS: Final = 32
+FILE_NAME: Final = "scorecard.json"
+MADE_BY: Final = "bondx realism --save"
 VERDICTS: Final = ("pass", "fail", "not enough data")
 AIM: Final = 0.90
 """Least share of facts that must pass among those with enough data."""
@@ -122,6 +129,38 @@ def share_passed(lines: Sequence[Line]) -> float:
     """Return the share of facts with enough data that pass."""
     judged = [line for line in lines if line.verdict != "not enough data"]
     return sum(line.verdict == "pass" for line in judged) / max(len(judged), 1)
+
+
+def save(lines: Sequence[Line]) -> Path:
+    """Keep a scorecard in the package, for reports, and return the file's path."""
+    path = Path(constants.__file__).with_name(FILE_NAME)
+    write_json(path, {"made_by": MADE_BY, "depends_on": digest(),
+                      "lines": [vars(line) for line in lines]})  # fmt: skip
+    return path
+
+
+def saved() -> list[Line]:
+    """Return the scorecard that was kept last."""
+    return [Line(**line) for line in _kept()["lines"]]
+
+
+def out_of_date() -> bool:
+    """Say whether facts or constants have changed since the scorecard was kept."""
+    return bool(_kept()["depends_on"] != digest())
+
+
+def digest() -> str:
+    """Return one SHA-256 over the published facts and the fitted constants."""
+    total = hashlib.sha256()
+    for name in ("facts.csv", constants.FILE_NAME):
+        total.update(resources.files("bondx_lib.market").joinpath(name).read_bytes())
+    return total.hexdigest()
+
+
+def _kept() -> dict[str, Any]:
+    text = resources.files("bondx_lib.market").joinpath(FILE_NAME).read_text(encoding="utf-8")
+    document: dict[str, Any] = json.loads(text)
+    return document
 
 
 def as_text(lines: Sequence[Line], *, only_failing: bool = False) -> str:

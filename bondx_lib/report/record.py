@@ -16,6 +16,7 @@ import pandas as pd
 
 from bondx_lib import artefacts, runlog
 from bondx_lib.errors import BadInput
+from bondx_lib.market import realism
 from bondx_lib.schema import MODELS
 
 CHAMPION_COLUMNS: Final = ("skill", "skill_low", "skill_high")
@@ -156,6 +157,11 @@ def final_panel(record: Record) -> pd.DataFrame:
         return pd.DataFrame({"date": []})
     last = record.state.committed[-1].number
     return artefacts.read_parquet(record.folder / "epochs" / f"{last:04d}" / "dataset.parquet")
+
+
+def scorecard() -> pd.DataFrame:
+    """Return the realism scorecard that the package keeps, one row per published figure."""
+    return pd.DataFrame([vars(line) for line in realism.saved()])
 
 
 def environment(record: Record) -> dict[str, str]:

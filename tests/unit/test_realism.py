@@ -118,6 +118,29 @@ def test_command_prints_lines_and_sets_the_exit_code(capsys, monkeypatch):
     assert cli.main(["realism", "--seeds", "1"]) == 2
 
 
+def test_kept_scorecard_is_of_the_present_facts_and_constants():
+    """It reaches the aim, holds every fact that can be shown, and is not out of date."""
+    lines = realism.saved()
+    assert not realism.out_of_date(), f"run `{realism.MADE_BY}`"
+    assert len(lines) >= 60
+    assert realism.share_passed(lines) >= realism.AIM
+    table = facts.table()
+    assert all(line.published == table.at[line.fact, "value"] for line in lines)
+
+
+def test_scorecard_is_kept_and_read_again(tmp_path, monkeypatch, capsys):
+    """The file holds the lines as they were printed; other constants make it out of date."""
+    lines = realism.saved()[:5]
+    monkeypatch.setattr(constants, "__file__", str(tmp_path / "constants.py"))
+    monkeypatch.setattr(realism, "scorecard", lambda *a, **named: lines)
+    cli.main(["realism", "-q", "--save"])
+    assert str(tmp_path / realism.FILE_NAME) in capsys.readouterr().err
+    kept = json.loads((tmp_path / realism.FILE_NAME).read_text())
+    assert [realism.Line(**line) for line in kept["lines"]] == lines
+    monkeypatch.setattr(realism, "digest", lambda: "other")
+    assert realism.out_of_date()
+
+
 def test_constants_are_all_fitted_or_say_so():
     """Every constant has at least one target, and the file is what the fit writes."""
     aimed = {target.constant for target in calibration.TARGETS}
