@@ -357,3 +357,22 @@ def test_spread_is_as_hard_as_real_spreads(drawn):
     model = make_pipeline(SimpleImputer(), StandardScaler(), Ridge(100.0))
     guess = cross_val_predict(model, x, y, groups=drawn.panel.loc[good, "world"], cv=GroupKFold(4))
     assert 0.55 < 1 - ((y - guess) ** 2).sum() / ((y - y.mean()) ** 2).sum() < 0.85
+
+
+def test_branches_are_enough_for_the_ceiling():
+    """What the default number of futures costs in log loss is below 1 % of the gap to the floor."""
+    few, many = (
+        market.simulate(
+            parameters.load(None, {"evaluation.branches": branches}), "test/branches", bonds=100,
+            worlds=8, truth="full",
+        ).truth["downgrade_probability"].dropna().to_numpy()
+        for branches in (DEFAULT.evaluation.branches, 16 * DEFAULT.evaluation.branches)
+    )  # fmt: skip
+    limits = 1e-9, 1 - 1e-9
+    guess, true = np.clip(few, *limits), np.clip(many, *limits)
+
+    def loss(predicted):
+        return float(-(true * np.log(predicted) + (1 - true) * np.log(1 - predicted)).mean())
+
+    gap = loss(np.full_like(true, true.mean())) - loss(true)
+    assert 0 <= loss(guess) - loss(true) < 0.01 * gap
