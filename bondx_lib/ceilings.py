@@ -6,7 +6,7 @@ features allow is estimated once, on a very large draw, by a reference learner
 (:mod:`bondx_lib.reference`) and kept in ``ceilings.json`` with a fingerprint of the market and the
 features it was made with. The ceiling of a score on any market is then
 
-.. math:: c = f - \\rho\\,(f - c_{full})
+.. math:: c = f - \rho\,(f - c_{full})
 
 with the floor :math:`f` and the full-state ceiling :math:`c_{full}` of that very market.
 """

@@ -192,10 +192,6 @@ def _realism_options(parser: argparse.ArgumentParser) -> None:
     _quiet_option(parser)
 
 
-def _fit_options(parser: argparse.ArgumentParser) -> None:
-    _workers_option(parser)
-
-
 def _workers_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes (default: 1)"
@@ -477,8 +473,8 @@ _COMMANDS: Final[dict[str, tuple[Command, str, str, Callable[[argparse.ArgumentP
     "realism": (_realism, "hold the market against published figures",
                 "bondx realism --failing", _realism_options),
     "calibrate": (_calibrate, "fit the market's constants to published figures again",
-                  "bondx calibrate --workers 2", _fit_options),
+                  "bondx calibrate --workers 2", _workers_option),
     "ceilings": (_ceilings, "make the ceilings that models are measured against again",
-                 "bondx ceilings --workers 2", _fit_options),
+                 "bondx ceilings --workers 2", _workers_option),
     "verify": (_verify, "check a finished run against its seal", "bondx verify", _folder_option),
 }  # fmt: skip

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from bondx_lib import dashboard
 from bondx_lib.dashboard.controller import Controller
+
+from . import headless
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,15 +47,6 @@ def test_notebook_runs_headless(filled: bool, run_dir: Path, tmp_path: Path) -> 
     house = run_dir.parents[1] if filled else tmp_path
     (house / "parameters").mkdir(exist_ok=True)
     notebook = nbformat.read(ROOT / "notebooks" / "controller.ipynb", as_version=4)
-    client = NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(house)}}
-    )
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(ROOT)
-    try:
-        client.execute()
-    finally:
-        os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    outputs = headless.execute(notebook, house, timeout=120)
     assert any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in outputs)
     assert not any(output.output_type == "error" for output in outputs)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
+
+from . import headless
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "notebooks" / "explore_market.ipynb"
@@ -22,16 +22,7 @@ def test_notebook_runs_headless(folder: Path) -> None:
     (place,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
     assert set(SMALL) == {line.split(" = ")[0] for line in place.source.splitlines()}
     place.source = "\n".join(f"{key} = {value}" for key, value in SMALL.items())
-    client = NotebookClient(
-        notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    )
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(ROOT)
-    try:
-        client.execute()
-    finally:
-        os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    outputs = headless.execute(notebook, folder, timeout=240)
     assert {output.output_type for output in outputs} <= {"display_data", "execute_result"}
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
     assert len(pictures) == FIGURES
