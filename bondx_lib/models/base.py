@@ -1,29 +1,98 @@
-"""The law of a model: train, predict, save, load, card; and what a score is.
+"""The law of a model: what it learns, how it is trained, asked, saved, and what a score is.
 
-A model sees a feature matrix and, in training only, a panel with its labels and a split. It never
-sees the truth. Its predictions are one number per row of the panel: a log spread, a probability or
-an anomaly score (larger is stranger).
+A model sees a :class:`Panel`: rows as anyone may see them and the features made of them. In training
+it also gets a split (:mod:`.splits`). It never sees the truth. Its prediction is one number per
+row: a log spread, a probability or an anomaly score (larger is stranger).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final, Protocol, Self
+from typing import Any, ClassVar, Final, Literal, Protocol, Self
 
 import numpy as np
 import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from bondx_lib.artefacts import read_json, sha256_file, write_json
+from bondx_lib import features
+from bondx_lib.artefacts import inside, read_json, sha256_file, write_json
 from bondx_lib.errors import BadInput, nearest
 from bondx_lib.parameters import Parameters
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.str_]
+Bools = NDArray[np.bool_]
 
 CARD_NAME: Final = "model.json"
+CARD_FORMAT: Final = 2
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Rows and their features, of equal order.
+
+    Attributes
+    ----------
+    rows
+        Columns of the panel table, or as many of them as a model needs.
+    features
+        From :func:`bondx_lib.features.build`.
+    """
+
+    rows: pd.DataFrame
+    features: pd.DataFrame
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, market: features.CrossSection | None = None) -> Self:
+        """Return the rows with their features."""
+        return cls(rows, features.build(rows, market))
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
+
+    def take(self, which: NDArray[Any]) -> Panel:
+        """Return some of the rows, by position or by mask."""
+        return Panel(self.rows.loc[which] if which.dtype == bool else self.rows.iloc[which],
+                     self.features.loc[which] if which.dtype == bool
+                     else self.features.iloc[which])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be learnt, and how an answer is judged.
+
+    Attributes
+    ----------
+    kind
+        ``value`` (squared error), ``event`` (log loss of a probability) or ``damage`` (average
+        precision of a ranking, learnt without labels).
+    label
+        From rows to the value or 0/1, NaN where it is not known; for ``damage`` all NaN.
+    unit
+        Columns that name one case: rows that share them are one case, judged once.
+    horizon_months
+        How far the label looks ahead.
+    undamaged
+        Whether damaged rows are left out when it is judged.
+    true_mean, true_variance
+        Columns of the truth with the conditional mean (or probability) and variance of the label;
+        empty where the simulator does not say.
+    ceiling
+        Key of the stored ceiling, empty where there is none.
+    """
+
+    kind: Literal["value", "event", "damage"]
+    label: Callable[[pd.DataFrame], Floats]
+    unit: tuple[str, ...]
+    horizon_months: int = 0
+    undamaged: bool = False
+    true_mean: str = ""
+    true_variance: str = ""
+    ceiling: str = ""
 
 
 class Model(Protocol):
@@ -31,52 +100,48 @@ class Model(Protocol):
 
     Attributes
     ----------
-    name
-        Its key in the register.
-    target
-        The panel column it learns, or ``none`` if it learns without a label.
+    name, title
+        Its key in the register, and how a reader should call it.
+    task
+        What it learns.
     columns
-        The features it sees, in order.
-    horizon_months
-        How far its label looks ahead.
+        The features it may see, in order.
+    facts
+        What training left behind, as plain values: rows, settings, weights, thresholds.
     """
 
     name: ClassVar[str]
-    target: ClassVar[str]
+    title: ClassVar[str]
+    task: ClassVar[Task]
     columns: ClassVar[tuple[str, ...]]
-    horizon_months: ClassVar[int]
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """Return what training left behind: rows, target mean, settings."""
-        ...
+    facts: dict[str, Any]
 
     @classmethod
-    def train(
-        cls,
-        features: pd.DataFrame,
-        panel: pd.DataFrame,
-        split: Words,
-        parameters: Parameters,
-        rng: Generator,
-    ) -> Self:
-        """Return a model trained on the rows whose split is ``train``.
+    def train(cls, panel: Panel, splits: Words, parameters: Parameters, rng: Generator) -> Self:
+        """Return a trained model.
 
         Parameters
         ----------
-        features
-            From :func:`bondx_lib.features.build`; equal row order as ``panel``.
         panel
             Pool of accepted variations, labels included.
-        split
-            One of ``train``, ``holdout``, ``unused`` per row.
+        splits
+            One of ``train``, ``tune``, ``calibrate``, ``unused`` per row; no other row is looked
+            at.
         parameters, rng
             Settings and the only source of randomness.
         """
         ...
 
-    def predict(self, features: pd.DataFrame, panel: pd.DataFrame) -> Floats:
-        """Return one prediction per row."""
+    def predict(self, panel: Panel) -> Floats:
+        """Return one prediction per row: log spread, probability or anomaly score."""
+        ...
+
+    def baseline(self, panel: Panel) -> Floats:
+        """Return what the simplest method says, trained on the same rows: a linear model."""
+        ...
+
+    def answer(self, panel: Panel) -> pd.DataFrame:
+        """Return what a user gets for each row: predictions in their units, intervals, reasons."""
         ...
 
     def save(self, folder: Path) -> None:
@@ -101,26 +166,33 @@ class Scores:
     ----------
     model, loss_name
         Which model, judged by which loss; smaller is better.
-    loss, loss_low, loss_high
-        Mean loss with its 95 % issuer-cluster interval.
-    floor, ceiling, full_state
-        Mean loss of the best constant (no model at all), the best that the permitted features
-        allow (:mod:`bondx_lib.ceilings`), and that of the true law given the full state.
-    skill, skill_low, skill_high
-        (floor − loss) / (floor − ceiling) with its interval; NaN where the draw is too small.
+    loss, floor, linear, ceiling, full_state
+        Mean loss of the model, of the best constant (no model at all), of the simplest method
+        trained on the same rows (a linear model; for anomalies the number of failed checks), the
+        best that the permitted features allow (:mod:`bondx_lib.ceilings`), and of the true law
+        given the full state. Each with its 95 % issuer-cluster interval where the name ends in
+        ``_low`` and ``_high``. NaN where nobody knows the ceiling.
+    skill, linear_skill
+        (floor − loss) / (floor − ceiling), and the same of the simplest method; NaN where the draw
+        is too small. Without a ceiling it is the share of the floor's loss that is gone.
     rows, events
-        Rows judged, and how many of them are events (0 for the spread).
+        Rows judged, and how many of them are events (0 for values).
     mse, r2, accuracy, base_rate, auc, log_loss, brier, average_precision
-        The usual measures where they apply; ``base_rate`` is the accuracy of always naming the
-        commoner outcome.
+        The usual measures against what happened, where they apply; ``base_rate`` is the accuracy of
+        always naming the commoner outcome.
     calibration_intercept, calibration_slope
-        0 and 1 for a calibrated probability.
+        0 and 1 for a calibrated prediction.
     segments
-        Loss with interval by letter grade.
+        ``by`` (rating, sector, regime), ``segment``, ``rows``, ``loss``, ``floor`` with ``low`` and
+        ``high`` of the loss.
     deciles
         Predicted and observed frequency with interval, by tenth of the prediction.
+    coverage
+        Share of cases inside the prediction interval with its own interval, overall and by rating.
     recalls
         Recall at the alert rate by kind of damage.
+    alert_rate
+        Share of rows that raise an alert.
     """
 
     model: str
@@ -129,11 +201,19 @@ class Scores:
     loss_low: float
     loss_high: float
     floor: float
+    floor_low: float
+    floor_high: float
+    linear: float
+    linear_low: float
+    linear_high: float
     ceiling: float
+    ceiling_low: float
+    ceiling_high: float
     full_state: float
     skill: float
     skill_low: float
     skill_high: float
+    linear_skill: float
     rows: int
     events: int
     mse: float | None = None
@@ -145,9 +225,15 @@ class Scores:
     brier: float | None = None
     average_precision: float | None = None
     calibration_intercept: float | None = None
+    calibration_intercept_low: float | None = None
+    calibration_intercept_high: float | None = None
     calibration_slope: float | None = None
+    calibration_slope_low: float | None = None
+    calibration_slope_high: float | None = None
+    alert_rate: float | None = None
     segments: tuple[dict[str, Any], ...] = ()
     deciles: tuple[dict[str, Any], ...] = ()
+    coverage: tuple[dict[str, Any], ...] = ()
     recalls: tuple[dict[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -178,41 +264,49 @@ class Comparison:
 
 
 def write_card(
-    folder: Path, name: str, columns: tuple[str, ...], facts: dict[str, Any], file: str
+    folder: Path, name: str, columns: tuple[str, ...], facts: dict[str, Any], files: list[str]
 ) -> None:
-    """Write ``model.json``, which holds the SHA-256 of the model's own file."""
-    digest = sha256_file(folder / file)
-    card = {"format": 1, "name": name, "columns": list(columns), "facts": facts, "sha256": digest}
+    """Write ``model.json``, which holds the SHA-256 of each of the model's own files."""
+    digests = {file: sha256_file(folder / file) for file in files}
+    card = {
+        "format": CARD_FORMAT, "name": name, "columns": list(columns), "facts": facts,
+        "files": digests,
+    }  # fmt: skip
     write_json(folder / CARD_NAME, card)
 
 
-def read_card(folder: Path, name: str, columns: tuple[str, ...], file: str) -> dict[str, Any]:
+def read_card(folder: Path, name: str, columns: tuple[str, ...]) -> dict[str, Any]:
     """Return the facts of a saved model after checking that it is the one expected.
 
-    The digest is checked before any library parses the file: some end the whole process when they
+    The digests are checked before any library parses a file: some end the whole process when they
     meet a damaged one.
 
     Raises
     ------
     BadInput
-        When ``model.json`` is missing, damaged, of another model or of other features, or when the
-        model's own file is missing or not the one that was saved.
+        When ``model.json`` is missing, damaged, of another model or of other features, or when a
+        file of the model is missing or not the one that was saved.
     """
     path = folder / CARD_NAME
     card = read_json(path)
     if not isinstance(card, dict) or not isinstance(card.get("facts"), dict):
         raise BadInput("is no model card", source=str(path))
-    if card.get("format") != 1 or card.get("name") != name:
+    if card.get("format") != CARD_FORMAT or card.get("name") != name:
         raise BadInput(
             "is not the model that was asked for", source=str(path), key="name",
-            value=card.get("name"), admissible=name,
+            value=card.get("name"), admissible=f"{name}, format {CARD_FORMAT}",
         )  # fmt: skip
     if card.get("columns") != list(columns):
         raise BadInput("was trained on other features than this version has", source=str(path))
-    if not (folder / file).is_file():
-        raise BadInput("is missing", source=str(folder / file))
-    if sha256_file(folder / file) != card.get("sha256"):
-        raise BadInput("is not the file that was saved with its card", source=str(folder / file))
+    files = card.get("files")
+    if not isinstance(files, dict) or not files:
+        raise BadInput("names no file of the model", source=str(path))
+    for file, digest in files.items():
+        place = inside(folder, str(file))
+        if not place.is_file():
+            raise BadInput("is missing", source=str(place))
+        if sha256_file(place) != digest:
+            raise BadInput("is not the file that was saved with its card", source=str(place))
     return dict(card["facts"])
 
 
