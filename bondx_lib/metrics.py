@@ -11,12 +11,13 @@ no better than a constant, there is no skill to speak of, and it is NaN.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
 Floats = NDArray[np.float64]
 
@@ -144,24 +145,69 @@ def average_precision(
     return np.asarray(np.divide(area, total, out=np.full(len(total), np.nan), where=total > 0))
 
 
-def calibration_line(label: ArrayLike, probability: ArrayLike) -> tuple[float, float]:
+class Line(NamedTuple):
+    """Intercept and slope with their 95 % intervals."""
+
+    intercept: float
+    intercept_low: float
+    intercept_high: float
+    slope: float
+    slope_low: float
+    slope_high: float
+
+
+NO_LINE: Final = Line(*[float("nan")] * 6)
+
+
+def calibration_line(label: ArrayLike, probability: ArrayLike, clusters: ArrayLike) -> Line:
     """Return intercept and slope of the logistic regression of the event on the logit.
 
-    A calibrated probability has intercept 0 and slope 1. Newton's method; NaN if there is nothing
-    to fit.
+    A calibrated probability has intercept 0 and slope 1. Newton's method; intervals from the
+    cluster-robust (sandwich) variance. NaN if there is nothing to fit.
+
+    Parameters
+    ----------
+    label, probability, clusters
+        Shape (rows,): 0/1, predicted probability, and which rows belong together.
     """
     p = np.clip(np.asarray(probability, float), EDGE, 1 - EDGE)
     y = np.asarray(label, float)
     logit = np.log(p / (1 - p))
-    if y.min() == y.max() or np.ptp(logit) < EDGE:
-        return float("nan"), float("nan")
+    if len(y) == 0 or y.min() == y.max() or np.ptp(logit) < EDGE:
+        return NO_LINE
     design = np.stack([np.ones_like(logit), logit], axis=1)
     beta = np.array([0.0, 1.0])
     for _ in range(50):
-        fitted = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        hessian = (design * (fitted * (1 - fitted))[:, None]).T @ design
-        step = np.linalg.solve(hessian + 1e-9 * np.eye(2), design.T @ (y - fitted))
+        fitted = expit(np.clip(design @ beta, -30, 30))
+        hessian = (design * (fitted * (1 - fitted))[:, None]).T @ design + 1e-9 * np.eye(2)
+        step = np.linalg.solve(hessian, design.T @ (y - fitted))
         beta = beta + step
         if np.abs(step).max() < 1e-10:
             break
-    return float(beta[0]), float(beta[1])
+    return _line(beta, hessian, design * (y - fitted)[:, None], clusters)
+
+
+def regression_line(label: ArrayLike, prediction: ArrayLike, clusters: ArrayLike) -> Line:
+    """Return intercept and slope of the regression of the label on its prediction.
+
+    A calibrated prediction has intercept 0 and slope 1; intervals are cluster-robust. NaN if there
+    is nothing to fit.
+    """
+    x, y = np.asarray(prediction, float), np.asarray(label, float)
+    if len(y) < 3 or np.ptp(x) < EDGE:
+        return NO_LINE
+    design = np.stack([np.ones_like(x), x], axis=1)
+    moment = design.T @ design
+    beta = np.linalg.solve(moment, design.T @ y)
+    return _line(beta, moment, design * (y - design @ beta)[:, None], clusters)
+
+
+def _line(beta: Floats, hessian: Floats, score: Floats, clusters: ArrayLike) -> Line:
+    """Return the line with intervals: inverse Hessian, clustered scores, inverse Hessian."""
+    codes, _ = pd.factorize(np.asarray(clusters))
+    summed = np.stack([np.bincount(codes, column) for column in score.T], axis=1)
+    bread = np.linalg.inv(hessian)
+    error = 1.96 * np.sqrt(np.maximum(np.diag(bread @ (summed.T @ summed) @ bread), 0))
+    return Line(
+        *(float(value) for b, e in zip(beta, error, strict=True) for value in (b, b - e, b + e))
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
@@ -17,13 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.fields import FieldInfo
 
 from bondx_lib.errors import BadInput, nearest
-from bondx_lib.schema import SCENARIOS
+from bondx_lib.schema import MODELS, SCENARIOS
 
 NOT_IDENTITY: Final = ("name", "output", "logging", "execution")
 """Blocks that decide where and how a run works, not what it computes."""
 
 ExportFormat = Literal["csv", "jsonl", "json", "parquet"]
-BaseModelName = Literal["xgboost", "random_forest", "gradient_boosting"]
+MODEL_RANGE: Final = f"{', '.join(MODELS)}, and models that packages add"
 SCENARIO_RANGE: Final = f"one of {', '.join(SCENARIOS)}; several joined by +"
 
 
@@ -96,16 +97,25 @@ class ParameterRanges(_Block):
 
 
 class Advanced(_Block):
-    """Options of the models that are off by default."""
+    """Options of the supervised models that are off by default."""
 
     enable_hyperparameter_tuning: bool = Field(False, description="search over parameter_ranges")
-    tuning_method: Literal["grid_search"] = Field("grid_search", description="how to search")
+    tuning_method: Literal["grid_search", "random", "optuna"] = Field(
+        "grid_search", description="how to search"
+    )
+    trials_per_epoch: int = Field(
+        4, ge=1, le=200, description="settings tried in each epoch; the search goes on in the next",
+        json_schema_extra=_unit("trials"),
+    )  # fmt: skip
     parameter_ranges: ParameterRanges = ParameterRanges()
     enable_ensemble_methods: bool = Field(False, description="combine several base models")
-    ensemble_strategy: Literal["voting"] = Field("voting", description="how to combine them")
-    base_models: tuple[BaseModelName, ...] = Field(
-        ("xgboost", "random_forest", "gradient_boosting"), description="models to combine"
+    ensemble_strategy: Literal["voting", "stacking"] = Field(
+        "voting", description="how to combine them"
     )
+    base_models: tuple[str, ...] = Field(
+        ("xgboost", "random_forest", "gradient_boosting"), description="learners to combine",
+        min_length=1,
+    )  # fmt: skip
     enable_feature_selection: bool = Field(False, description="keep the most telling features")
     selection_method: Literal["mutual_info"] = Field("mutual_info", description="how to rank them")
     max_features: Annotated[int, Field(ge=1, le=500, description="features kept, at most")] = 20
@@ -115,14 +125,25 @@ class Advanced(_Block):
     def _as_tuple(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
 
-    @field_validator(
-        "enable_hyperparameter_tuning", "enable_ensemble_methods", "enable_feature_selection"
-    )
-    @classmethod
-    def _not_built(cls, value: bool) -> bool:
-        if value:
-            raise ValueError("this option is not available in this version; set it to false")
-        return value
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Return the names of the options that are on."""
+        flags = {
+            "tuning": self.enable_hyperparameter_tuning,
+            "ensemble": self.enable_ensemble_methods,
+            "selection": self.enable_feature_selection,
+        }
+        return tuple(name for name, on in flags.items() if on)
+
+    def only(self, option: str | None) -> Advanced:
+        """Return the same options with all but one switched off, or with all."""
+        return self.model_copy(
+            update={
+                "enable_hyperparameter_tuning": option == "tuning",
+                "enable_ensemble_methods": option == "ensemble",
+                "enable_feature_selection": option == "selection",
+            }
+        )
 
 
 class Evaluation(_Block):
@@ -138,6 +159,10 @@ class Evaluation(_Block):
     branches: int = Field(
         64, ge=8, le=4096, description="simulated futures behind each true downgrade probability",
         json_schema_extra=_unit("futures"),
+    )  # fmt: skip
+    interval_coverage: float = Field(
+        0.9, ge=0.5, le=0.99, description="share of cases that a prediction interval should hold",
+        json_schema_extra=_unit("fraction"),
     )  # fmt: skip
     bootstrap_replicates: int = Field(
         200, ge=50, le=20_000, description="issuer resamples behind each interval",
@@ -215,6 +240,10 @@ class Parameters(_Block):
     random_seed: int = Field(
         42, ge=0, le=2**63 - 1, description="the one seed of everything random"
     )
+    models: tuple[str, ...] = Field(
+        MODELS, description="models to train", min_length=1,
+        json_schema_extra={"range": MODEL_RANGE},
+    )  # fmt: skip
     scenario: str = Field(
         "baseline", description="what happens to the simulated economy",
         json_schema_extra={"range": SCENARIO_RANGE},
@@ -226,6 +255,21 @@ class Parameters(_Block):
     logging: Logging = Logging()
     execution: Execution = Execution()
     advanced: Advanced = Advanced()
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _as_tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("models")
+    @classmethod
+    def _once_each(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+                raise ValueError(f"{name!r} is not admissible: lower-case letters, digits and _")
+        if len(set(names)) < len(names):
+            raise ValueError("names a model twice")
+        return names
 
     @field_validator("scenario")
     @classmethod

@@ -1,10 +1,12 @@
 """Make the ceilings: a reference learner on a very large draw, ``make ceilings``.
 
 The best that any model can do from the permitted features is the conditional expectation of the
-truth given them. The reference learner estimates it: boosted trees trained on the *true* means and
-probabilities instead of on events, which removes the noise of the events and makes a million rows
-worth many more. It is judged on other worlds by expected losses under the truth. A learning curve
-over halved draws shows whether more data would help; intervals resample worlds.
+truth given them. The reference learner estimates it from the *true* means and probabilities instead
+of from events, which removes the noise of the events and makes a million rows worth many more: a
+linear model, boosted trees, boosted trees that go on from the linear model, and means of them; what
+does best on worlds held out for the choice is kept. It is judged on other worlds by expected losses
+under the truth. A learning curve over halved draws shows whether more data would help; intervals
+resample worlds.
 
 What the learner misses makes the true ceiling better than stated, never worse.
 """
@@ -20,11 +22,14 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from bondx_lib import ceilings, features, market
 from bondx_lib import parameters as parameter_files
 from bondx_lib.artefacts import finite_or_none, write_json
+from bondx_lib.models.learners.base import Lesson
+from bondx_lib.models.learners.linear import Linear
 from bondx_lib.schema import KEYS, MODELS
 
 Floats = NDArray[np.float64]
@@ -53,6 +58,8 @@ PROBABILITY: Final = {
     "downgrade": "downgrade_probability", "liquidity_shock": "shock_probability"
 }  # fmt: skip
 TINY: Final = 1e-7
+LEAST_CHANCE: Final = 1e-4
+"""True probabilities are kept so far from 0 and 1 where a line is fitted to their log-odds."""
 ALIKE: Final = 1e-5
 """Relative difference below which a fingerprint is the same."""
 
@@ -68,7 +75,10 @@ class Cases:
 
     def of(self, worlds: int) -> Cases:
         """Return the rows of the first worlds."""
-        keep = self.world < worlds
+        return self.where(self.world < worlds)
+
+    def where(self, keep: NDArray[np.bool_]) -> Cases:
+        """Return some of the rows."""
         return Cases(self.matrix[keep], self.truth[keep], self.variance[keep], self.world[keep])
 
 
@@ -200,11 +210,9 @@ def _ceiling(task: str, train: Cases, test: Cases, worlds: int, threads: int) ->
     predicted = test.truth
     for halving in HALVINGS:
         part = train.of(worlds // halving)
-        predicted = _learn(task, part, worlds // halving, threads).predict(
-            test.matrix, num_threads=threads
-        )
+        chosen, predicted = _best(task, part, test, worlds // halving, threads)
         losses = _losses(task, test, predicted)
-        curve.append({"worlds": worlds // halving, "rows": len(part.truth),
+        curve.append({"worlds": worlds // halving, "rows": len(part.truth), "learner": chosen,
                       "share": _share(task, losses, np.ones(len(test.truth)))})  # fmt: skip
     losses = _losses(task, test, predicted)
     low, high = _interval(task, test, losses)
@@ -218,17 +226,68 @@ def _ceiling(task: str, train: Cases, test: Cases, worlds: int, threads: int) ->
     }  # fmt: skip
 
 
-def _learn(task: str, cases: Cases, worlds: int, threads: int) -> lgb.Booster:
-    """Train until rows of other worlds no longer gain."""
+def _best(
+    task: str, train: Cases, test: Cases, worlds: int, threads: int
+) -> tuple[str, Floats]:
+    """Return the learner that does best on held-out worlds, and what it says of the test rows."""
     border = worlds - max(int(VALIDATION_SHARE * worlds), 1)
-    fit = cases.world < border
+    fit, check = train.where(train.world < border), train.where(train.world >= border)
+    asked = (check.matrix, test.matrix)
+    flat = [np.zeros(len(rows)) for rows in (fit.matrix, *asked)]
+    said = {"trees": _boosted(task, fit, check, flat, asked, threads)}
+    if task != "anomaly":
+        line = _line(task, fit)
+        starts = [line.raw(rows) for rows in (fit.matrix, *asked)]
+        said["line"] = starts[1:]
+        said["line, then trees"] = _boosted(task, fit, check, starts, asked, threads)
+        said["mean of trees"] = _mean(said["trees"], said["line, then trees"])
+        said["mean of line and trees"] = _mean(said["line"], said["trees"])
+    losses = {
+        name: float(_loss(task, check, _answer(task, raw[0])).mean())
+        if task != "anomaly" else 0.0 for name, raw in said.items()
+    }  # fmt: skip
+    name = min(losses, key=lambda one: losses[one])
+    return name, _answer(task, said[name][1])
+
+
+def _mean(first: list[Floats], second: list[Floats]) -> list[Floats]:
+    return [(one + other) / 2 for one, other in zip(first, second, strict=True)]
+
+
+def _line(task: str, cases: Cases) -> Linear:
+    """Fit a linear model to the true means, or to the log-odds of the true probabilities."""
+    guess = np.clip(cases.truth, LEAST_CHANCE, 1 - LEAST_CHANCE)
+    target = cases.truth if task == "spread" else np.log(guess / (1 - guess))
+    lesson = Lesson(
+        "value", features.columns_for(task), cases.matrix, target, cases.matrix[:0], target[:0]
+    )
+    return Linear.fit(lesson, {"penalty": 50.0}, np.random.default_rng(0))
+
+
+def _boosted(
+    task: str,
+    fit: Cases,
+    check: Cases,
+    starts: list[Floats],
+    asked: tuple[NDArray[np.float32], ...],
+    threads: int,
+) -> list[Floats]:
+    """Add trees to the raw answers given until held-out worlds no longer gain."""
     settings = {**SETTINGS, "objective": OBJECTIVES[task], "num_threads": threads}
-    known = lgb.Dataset(cases.matrix[fit], cases.truth[fit])
-    held = lgb.Dataset(cases.matrix[~fit], cases.truth[~fit], reference=known)
-    return lgb.train(
+    known = lgb.Dataset(fit.matrix, fit.truth, init_score=starts[0])
+    held = lgb.Dataset(check.matrix, check.truth, reference=known, init_score=starts[1])
+    booster = lgb.train(
         settings, known, TREES, valid_sets=[held],
         callbacks=[lgb.early_stopping(STOP_AFTER, verbose=False)],
     )  # fmt: skip
+    return [
+        start + booster.predict(rows, raw_score=True, num_threads=threads)
+        for start, rows in zip(starts[1:], asked, strict=True)
+    ]
+
+
+def _answer(task: str, raw: Floats) -> Floats:
+    return raw if task == "spread" else np.asarray(expit(raw))
 
 
 def _constant(cases: Cases) -> Floats:

@@ -106,6 +106,8 @@ class Model(Protocol):
         What it learns.
     columns
         The features it may see, in order.
+    inputs
+        Columns of the panel that its label, its splits and its answers are made of.
     facts
         What training left behind, as plain values: rows, settings, weights, thresholds.
     """
@@ -114,6 +116,7 @@ class Model(Protocol):
     title: ClassVar[str]
     task: ClassVar[Task]
     columns: ClassVar[tuple[str, ...]]
+    inputs: ClassVar[tuple[str, ...]]
     facts: dict[str, Any]
 
     @classmethod

@@ -1,12 +1,22 @@
-"""Scores against floor and ceiling, and the comparison that decides a promotion.
+r"""Scores against floor, simplest method and ceiling, and the comparison that decides a promotion.
 
-Rows are judged where they can be: the spread on undamaged rows, a downgrade once per issuer-month
-with a known label, a shock once per bond-month with a known label, anomalies on every row. Truth is
-read here and nowhere else on the way of a model.
+Cases are judged once each: a downgrade once per issuer-month, a shock once per bond-month, the
+spread on undamaged rows, anomalies on every row. Truth is read here and nowhere else on the way of a
+model.
+
+Where the truth is known, a loss is the *expected* loss under it: with the true mean :math:`m`,
+variance :math:`v` or probability :math:`q` of a case,
+
+.. math:: (m - \hat m)^2 + v \qquad\text{or}\qquad
+          -q \ln \hat q - (1 - q) \ln(1 - \hat q)
+
+which is what the loss against outcomes is on average, without the luck of the outcomes. The usual
+measures beside it (AUC, Brier score, calibration, coverage) are against what happened.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,78 +28,97 @@ from scipy.stats import binomtest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from bondx_lib import ceilings, metrics
-from bondx_lib.models.base import Comparison, Floats, Model, Scores
-from bondx_lib.schema import CORRUPTION_KINDS, KEYS, LETTERS, letter
+from bondx_lib.models.base import Bools, Comparison, Floats, Model, Panel, Scores, Task, Words
+from bondx_lib.schema import CORRUPTION_KINDS, LETTERS, REGIMES, SECTORS, letter
 
 LOSS_NAMES: Final = {
-    "spread": "mean squared error of the log spread",
-    "downgrade": "log loss",
-    "liquidity_shock": "log loss",
-    "anomaly": "1 - average precision",
-}
-PROBABILITY: Final = {
-    "downgrade": "downgrade_probability",
-    "liquidity_shock": "shock_probability",
-}
+    "value": "mean squared error", "event": "log loss", "damage": "1 - average precision",
+}  # fmt: skip
 LEAST_SEGMENT: Final = 30
+SEGMENTS: Final = {"rating": LETTERS, "sector": SECTORS, "regime": REGIMES}
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The rows a model is judged on.
+    """The cases a model is judged on, each array of their number.
 
     Attributes
     ----------
     rows
         Positions in the market.
-    issuer, rating
-        Cluster and segment of each row.
-    target
-        Log spread, 0/1 label or damage flag.
-    floor, ceiling, full_state
-        Loss of each row without a model, at best from the permitted features, and under the true
-        law; for anomalies None.
+    issuer
+        Cluster of each case.
+    segments
+        Letter grade, sector and regime.
+    label
+        What happened: value, 0/1, or whether the row is damaged.
+    mean, variance
+        What was to be expected: from the truth where it is known, else what happened, and 0.
     """
 
+    task: Task
     rows: NDArray[np.int64]
-    issuer: NDArray[Any]
-    rating: NDArray[Any]
-    target: Floats
-    floor: Floats | None
-    ceiling: Floats | None
-    full_state: Floats | None
+    issuer: Words
+    segments: dict[str, Words]
+    label: Floats
+    mean: Floats
+    variance: Floats
+
+    def losses(self, predicted: Floats) -> Floats:
+        """Return the expected loss of each case."""
+        if self.task.kind == "value":
+            return np.asarray((self.mean - predicted) ** 2 + self.variance)
+        return metrics.log_loss_rows(self.mean, predicted)
+
+    def floor(self) -> Floats:
+        """Return the losses of the best constant."""
+        return self.losses(np.full(len(self.mean), self.mean.mean()))
+
+    def full_state(self) -> Floats | None:
+        """Return the losses of the true law, None where the simulator does not say."""
+        return self.losses(self.mean) if self.task.true_mean else None
+
+    def ceiling(self) -> Floats | None:
+        """Return the best losses that the permitted features allow, None where nobody knows."""
+        full = self.full_state()
+        if full is None or not self.task.ceiling:
+            return None
+        floor = self.floor()
+        return np.asarray(floor - ceilings.share(self.task.ceiling) * (floor - full))
 
 
-def judged(model: Model, panel: pd.DataFrame, truth: pd.DataFrame) -> Judged:
-    """Return the rows of a market that a model is judged on, with floor and ceiling."""
+def judged(model: Model | type[Model], panel: Panel, truth: pd.DataFrame) -> Judged:
+    """Return the cases of a market that a model is judged on."""
+    task, rows = model.task, panel.rows
     damaged = truth["corrupted"].to_numpy(bool)
-    if model.name == "spread":
-        keep = ~damaged
-    elif model.name == "downgrade":
-        keep = panel[model.target].notna().to_numpy() & ~panel.duplicated(
-            ["world", "issuer_id", "month"]
-        )
-    elif model.name == "liquidity_shock":
-        keep = panel[model.target].notna().to_numpy() & ~panel.duplicated(list(KEYS))
+    if task.kind == "damage":
+        label = damaged.astype(float)
+        keep = np.ones(len(rows), bool)
     else:
-        keep = np.ones(len(panel), bool)
-    rows = np.flatnonzero(keep)
-    target = _target(model, panel, truth)[rows]
-    floor, full = _bounds(model.name, target, truth.iloc[rows])
-    ceiling = None
-    if floor is not None and full is not None:
-        ceiling = floor - ceilings.share(model.name) * (floor - full)
-    letters = panel["rating"].map({r: letter(r) for r in panel["rating"].unique()})
+        label = task.label(rows)
+        keep = np.isfinite(label) & ~rows.duplicated(list(task.unit)).to_numpy()
+        if task.undamaged:
+            keep &= ~damaged
+    which = np.flatnonzero(keep)
+    mean, variance = label, np.zeros(len(label))
+    if task.true_mean:
+        known = truth[task.true_mean].to_numpy(float)
+        mean = np.where(np.isfinite(known), known, label)
+    if task.true_variance:
+        variance = np.nan_to_num(truth[task.true_variance].to_numpy(float))
+    letters = rows["rating"].map({r: letter(str(r)) for r in rows["rating"].unique()})
+    segments = {"rating": letters, "sector": rows["sector"], "regime": truth["regime"]}
     return Judged(
-        rows, panel["issuer_id"].to_numpy()[rows], letters.to_numpy()[rows], target, floor, ceiling,
-        full,
+        task, which, rows["issuer_id"].to_numpy(str)[which],
+        {name: values.to_numpy(str)[which] for name, values in segments.items()},
+        label[which], mean[which], variance[which],
     )  # fmt: skip
 
 
 def evaluate(
     model: Model,
     predictions: Floats,
-    panel: pd.DataFrame,
+    panel: Panel,
     truth: pd.DataFrame,
     rng: Generator,
     replicates: int,
@@ -99,7 +128,7 @@ def evaluate(
     Parameters
     ----------
     model
-        The model, for its name, target and alert threshold.
+        The model, for its task, its simplest rival, its intervals and its alerts.
     predictions
         One per row of the market.
     panel, truth
@@ -108,42 +137,31 @@ def evaluate(
         For the issuer-cluster bootstrap.
     """
     cases = judged(model, panel, truth)
-    predicted = predictions[cases.rows]
-    if model.name == "anomaly":
-        return _anomaly_scores(model, cases, predicted, truth, rng, replicates)
-    assert cases.floor is not None
-    assert cases.ceiling is not None
-    assert cases.full_state is not None
-    losses = _row_losses(model.name, cases.target, predicted)
+    simplest = model.baseline(panel)
     codes, counts = metrics.resample_weights(cases.issuer, replicates, rng)
-    stacked = np.stack([losses, cases.floor, cases.ceiling], axis=1)
+    if model.task.kind == "damage":
+        return _damage_scores(model, cases, predictions, simplest, panel, truth, codes, counts)
+    predicted = predictions[cases.rows]
+    losses, floor, ceiling = cases.losses(predicted), cases.floor(), cases.ceiling()
+    best = np.zeros(len(losses)) if ceiling is None else ceiling
+    full = cases.full_state()
+    stacked = np.stack([losses, floor, cases.losses(simplest[cases.rows]), best], axis=1)
     drawn = metrics.cluster_means(stacked, codes, counts)
-    loss, floor, ceiling = stacked.mean(axis=0)
-    low, high = metrics.interval(drawn[:, 0])
-    skill_low, skill_high = metrics.interval(metrics.skill(*drawn.T))
-    return Scores(
-        model=model.name,
-        loss_name=LOSS_NAMES[model.name],
-        loss=float(loss),
-        loss_low=low,
-        loss_high=high,
-        floor=float(floor),
-        ceiling=float(ceiling),
-        full_state=float(cases.full_state.mean()),
-        skill=float(metrics.skill(loss, floor, ceiling)),
-        skill_low=skill_low,
-        skill_high=skill_high,
-        rows=len(losses),
-        segments=_segments(losses, cases, codes, counts),
-        **_usual(model.name, cases.target, predicted, losses),
-    )
+    segments = _segments(losses, floor, cases, codes, counts)
+    return _bounded(
+        model, stacked.mean(axis=0), drawn, known=ceiling is not None,
+        full_state=float("nan") if full is None else float(full.mean()),
+        rows=len(losses), segments=segments,
+        coverage=_coverage(model, predictions, panel, cases, codes, counts),
+        **_usual(cases, predicted),
+    )  # fmt: skip
 
 
 def compare(
     model: Model,
     champion: Floats | None,
     challenger: Floats,
-    panel: pd.DataFrame,
+    panel: Panel,
     truth: pd.DataFrame,
     rng: Generator,
     replicates: int,
@@ -155,142 +173,200 @@ def compare(
     """
     if champion is None:
         return Comparison(None, None, None, True, "there was no champion yet")
-    cases = judged(model, panel, truth)
-    old, new = champion[cases.rows], challenger[cases.rows]
-    if model.name == "anomaly":
-        weights = _row_weights(cases, replicates, rng)
-        gains = metrics.average_precision(cases.target, new, weights)
-        gains = gains - metrics.average_precision(cases.target, old, weights)
-        low, high = metrics.interval(gains)
-        gain = metrics.average_precision(cases.target, new)[0]
-        difference = float(gain - metrics.average_precision(cases.target, old)[0])
-    else:
-        difference, low, high = metrics.paired_difference(
-            _row_losses(model.name, cases.target, old),
-            _row_losses(model.name, cases.target, new),
-            cases.issuer, replicates, rng,
-        )  # fmt: skip
+    difference, low, high = gain(model, champion, challenger, panel, truth, rng, replicates)
     promote = low > 0
     words = "lies above zero" if promote else "does not lie above zero"
     reason = f"the gain of {difference:+.2g} [{low:+.2g}, {high:+.2g}] {words}"
     return Comparison(difference, low, high, promote, reason)
 
 
-def _target(model: Model, panel: pd.DataFrame, truth: pd.DataFrame) -> Floats:
-    if model.name == "spread":
-        return np.asarray(np.log(np.maximum(panel["spread_bps"].to_numpy(float), 1e-3)))
-    if model.name == "anomaly":
-        return truth["corrupted"].to_numpy(float)
-    return panel[model.target].to_numpy(float)
-
-
-def _bounds(name: str, target: Floats, truth: pd.DataFrame) -> tuple[Floats | None, Floats | None]:
-    """Return the row losses of the best constant and of the true law."""
-    mean = np.full(len(target), target.mean())
-    if name == "spread":
-        return (target - mean) ** 2, truth["log_spread_variance"].to_numpy(float)
-    if name == "anomaly":
-        return None, None
-    chance = truth[PROBABILITY[name]].to_numpy(float)
-    return metrics.log_loss_rows(target, mean), metrics.log_loss_rows(target, chance)
-
-
-def _row_losses(name: str, target: Floats, predicted: Floats) -> Floats:
-    if name == "spread":
-        return np.asarray((target - predicted) ** 2)
-    return metrics.log_loss_rows(target, predicted)
-
-
-def _usual(name: str, target: Floats, predicted: Floats, losses: Floats) -> dict[str, Any]:
-    if name == "spread":
-        return {
-            "events": 0,
-            "mse": float(losses.mean()),
-            "r2": float(1 - losses.sum() / ((target - target.mean()) ** 2).sum()),
-        }
-    share = float(target.mean())
-    both = 0 < share < 1
-    intercept, slope = metrics.calibration_line(target, predicted)
-    return {
-        "events": int(target.sum()),
-        "accuracy": float(((predicted >= 0.5) == (target == 1)).mean()),
-        "base_rate": max(share, 1 - share),
-        "auc": float(roc_auc_score(target, predicted)) if both else None,
-        "log_loss": float(losses.mean()),
-        "mse": float(((target - predicted) ** 2).mean()),
-        "brier": float(brier_score_loss(target, np.clip(predicted, 0, 1))),
-        "average_precision": float(metrics.average_precision(target, predicted)[0])
-        if both
-        else None,
-        "calibration_intercept": intercept if np.isfinite(intercept) else None,
-        "calibration_slope": slope if np.isfinite(slope) else None,
-        "deciles": _deciles(target, predicted),
-    }
-
-
-def _anomaly_scores(
-    model: Model,
-    cases: Judged,
-    predicted: Floats,
+def gain(
+    model: Model | type[Model],
+    before: Floats,
+    after: Floats,
+    panel: Panel,
     truth: pd.DataFrame,
     rng: Generator,
     replicates: int,
+) -> tuple[float, float, float]:
+    """Return by how much the loss falls from one set of predictions to another, with interval."""
+    cases = judged(model, panel, truth)
+    old, new = before[cases.rows], after[cases.rows]
+    if model.task.kind != "damage":
+        return metrics.paired_difference(
+            cases.losses(old), cases.losses(new), cases.issuer, replicates, rng
+        )
+    weights = _row_weights(*metrics.resample_weights(cases.issuer, replicates, rng))
+    gains = metrics.average_precision(cases.label, new, weights)
+    gains = gains - metrics.average_precision(cases.label, old, weights)
+    low, high = metrics.interval(gains)
+    whole = metrics.average_precision(cases.label, new)[0]
+    return float(whole - metrics.average_precision(cases.label, old)[0]), low, high
+
+
+def _bounded(
+    model: Model, means: Floats, drawn: Floats, *, known: bool, **more: Any
 ) -> Scores:
-    weights = _row_weights(cases, replicates, rng)
-    drawn = 1 - metrics.average_precision(cases.target, predicted, weights)
-    empty = 1 - (weights @ cases.target) / weights.sum(axis=1)
-    precision = float(metrics.average_precision(cases.target, predicted)[0])
-    prevalence = float(cases.target.mean())
-    loss, floor = 1 - precision, 1 - prevalence
-    low, high = metrics.interval(drawn)
-    open_ = 1 - ceilings.share(model.name)
-    ceiling = open_ * floor
-    skill_low, skill_high = metrics.interval(metrics.skill(drawn, empty, open_ * empty))
-    alerts = predicted > float(model.facts["threshold"])
-    return Scores(
-        model=model.name,
-        loss_name=LOSS_NAMES[model.name],
-        loss=loss,
-        loss_low=low,
-        loss_high=high,
-        floor=floor,
-        ceiling=ceiling,
-        full_state=0.0,
-        skill=float(metrics.skill(loss, floor, ceiling)),
-        skill_low=skill_low,
-        skill_high=skill_high,
-        rows=len(predicted),
-        events=int(cases.target.sum()),
-        accuracy=float((alerts == (cases.target == 1)).mean()),
+    """Return scores from means and bootstrap means of loss, floor, simplest method, ceiling."""
+    loss, floor, linear, ceiling = (float(value) for value in means)
+    ends = {}
+    for place, name in enumerate(("loss", "floor", "linear", "ceiling")):
+        low, high = metrics.interval(drawn[:, place])
+        ends |= {f"{name}_low": low, f"{name}_high": high}
+    skill_low, skill_high = metrics.interval(metrics.skill(drawn[:, 0], drawn[:, 1], drawn[:, 3]))
+    scores = {
+        "loss": loss, "floor": floor, "linear": linear, "ceiling": ceiling, **ends,
+        "skill": float(metrics.skill(loss, floor, ceiling)), "skill_low": skill_low,
+        "skill_high": skill_high, "linear_skill": float(metrics.skill(linear, floor, ceiling)),
+    }  # fmt: skip
+    if not known:
+        scores |= dict.fromkeys(("ceiling", "ceiling_low", "ceiling_high"), float("nan"))
+    return Scores(model=model.name, loss_name=LOSS_NAMES[model.task.kind], **scores, **more)
+
+
+def _usual(cases: Judged, predicted: Floats) -> dict[str, Any]:
+    """Return the usual measures against what happened."""
+    label = cases.label
+    error = (label - predicted) ** 2
+    if cases.task.kind == "value":
+        line = metrics.regression_line(label, predicted, cases.issuer)
+        total = float(((label - label.mean()) ** 2).sum())
+        return {
+            "events": 0,
+            "mse": float(error.mean()),
+            "r2": 1 - float(error.sum()) / total if total > 0 else None,
+            **_line(line),
+        }
+    share = float(label.mean())
+    both = 0 < share < 1
+    return {
+        "events": int(label.sum()),
+        "accuracy": float(((predicted >= 0.5) == (label == 1)).mean()),
+        "base_rate": max(share, 1 - share),
+        "auc": float(roc_auc_score(label, predicted)) if both else None,
+        "log_loss": float(metrics.log_loss_rows(label, predicted).mean()),
+        "mse": float(error.mean()),
+        "brier": float(brier_score_loss(label, np.clip(predicted, 0, 1))) if both else None,
+        "average_precision": float(metrics.average_precision(label, predicted)[0])
+        if both
+        else None,
+        **_line(metrics.calibration_line(label, predicted, cases.issuer)),
+        "deciles": _deciles(label, predicted),
+    }
+
+
+def _line(line: metrics.Line) -> dict[str, float | None]:
+    """Return intercept and slope with their ends under the names of the scores."""
+    return {
+        f"calibration_{name}": value if np.isfinite(value) else None
+        for name, value in line._asdict().items()
+    }
+
+
+def _damage_scores(
+    model: Model,
+    cases: Judged,
+    predicted: Floats,
+    simplest: Floats,
+    panel: Panel,
+    truth: pd.DataFrame,
+    codes: NDArray[np.int64],
+    counts: Floats,
+) -> Scores:
+    weights = _row_weights(codes, counts)
+    ones = np.ones((1, len(codes)))
+    open_ = 1 - ceilings.share(model.task.ceiling)
+
+    def bounds(weight: Floats) -> Floats:
+        empty = 1 - (weight @ cases.label) / weight.sum(axis=1)
+        found = [metrics.average_precision(cases.label, p, weight) for p in (predicted, simplest)]
+        return np.stack([1 - found[0], empty, 1 - found[1], open_ * empty], axis=1)
+
+    prevalence = float(cases.label.mean())
+    both = 0 < prevalence < 1
+    alerts = alerted(model, panel, predicted)
+    return _bounded(
+        model, bounds(ones)[0], bounds(weights), known=True, full_state=0.0,
+        rows=len(predicted), events=int(cases.label.sum()),
+        accuracy=float((alerts == (cases.label == 1)).mean()),
         base_rate=max(prevalence, 1 - prevalence),
-        auc=float(roc_auc_score(cases.target, predicted)),
-        average_precision=precision,
+        auc=float(roc_auc_score(cases.label, predicted)) if both else None,
+        average_precision=float(metrics.average_precision(cases.label, predicted)[0]),
+        alert_rate=float(alerts.mean()),
         recalls=_recalls(alerts, truth),
-    )
+    )  # fmt: skip
 
 
-def _row_weights(cases: Judged, replicates: int, rng: Generator) -> Floats:
-    codes, counts = metrics.resample_weights(cases.issuer, replicates, rng)
+def alerted(model: Model, panel: Panel, predicted: Floats) -> Bools:
+    """Return which rows raise an alert; a model without thresholds raises none."""
+    alerts = getattr(model, "alerts", None)
+    return np.zeros(len(predicted), bool) if alerts is None else alerts(panel, predicted)
+
+
+def _row_weights(codes: NDArray[np.int64], counts: Floats) -> Floats:
     return np.asarray(counts[:, codes])
 
 
 def _segments(
-    losses: Floats, cases: Judged, codes: NDArray[np.int64], counts: Floats
+    losses: Floats, floor: Floats, cases: Judged, codes: NDArray[np.int64], counts: Floats
 ) -> tuple[dict[str, Any], ...]:
     segments = []
-    for name in LETTERS:
-        here = cases.rating == name
+    for by, names in SEGMENTS.items():
+        for name in names:
+            here = cases.segments[by] == name
+            if here.sum() < LEAST_SEGMENT:
+                continue
+            low, high = _share_interval(losses, here, codes, counts)
+            segments.append(
+                {"by": by, "segment": name, "rows": int(here.sum()),
+                 "loss": float(losses[here].mean()), "low": low, "high": high,
+                 "floor": float(floor[here].mean())}
+            )  # fmt: skip
+    return tuple(segments)
+
+
+def _share_interval(
+    values: Floats, here: Bools, codes: NDArray[np.int64], counts: Floats
+) -> tuple[float | None, float | None]:
+    """Return the interval of the mean of values over some of the cases, resampling issuers."""
+    inside = np.stack([np.where(here, values, 0.0), here.astype(float)], axis=1)
+    drawn = metrics.cluster_means(inside, codes, counts)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        low, high = metrics.interval(drawn[:, 0] / drawn[:, 1])
+    return (low, high) if np.isfinite(low) else (None, None)
+
+
+def _coverage(
+    model: Model,
+    predictions: Floats,
+    panel: Panel,
+    cases: Judged,
+    codes: NDArray[np.int64],
+    counts: Floats,
+) -> tuple[dict[str, Any], ...]:
+    """Return how often the label lies inside the prediction interval, overall and by rating."""
+    interval = getattr(model, "interval", None)
+    ends = None if interval is None else interval(panel, predictions)
+    if ends is None:
+        return ()
+    low, high = (end[cases.rows] for end in ends)
+    inside = ((cases.label >= low) & (cases.label <= high)).astype(float)
+    width = high - low
+    rows = []
+    for name in ("all", *LETTERS):
+        here = (
+            np.ones(len(inside), bool) if name == "all" else cases.segments["rating"] == name
+        )
         if here.sum() < LEAST_SEGMENT:
             continue
-        inside = np.stack([np.where(here, losses, 0.0), here.astype(float)], axis=1)
-        drawn = metrics.cluster_means(inside, codes, counts)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            low, high = metrics.interval(drawn[:, 0] / drawn[:, 1])
-        segments.append(
-            {"rating": name, "rows": int(here.sum()), "loss": float(losses[here].mean()),
-             "low": low, "high": high}
+        ends_of = _share_interval(inside, here, codes, counts)
+        mean_width = float(width[here].mean())
+        rows.append(
+            {"rating": name, "rows": int(here.sum()), "coverage": float(inside[here].mean()),
+             "low": ends_of[0], "high": ends_of[1],
+             "width": mean_width if np.isfinite(mean_width) else None}
         )  # fmt: skip
-    return tuple(segments)
+    return tuple(rows)
 
 
 def _deciles(target: Floats, predicted: Floats) -> tuple[dict[str, Any], ...]:

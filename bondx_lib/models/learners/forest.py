@@ -49,8 +49,11 @@ class Forest:
             total += values[tree.apply(rows)]
         return total / len(self.trees)
 
-    def save(self, path: Path) -> None:
-        """Write the forest as an .npz of plain arrays, the same bytes for the same forest."""
+    def save(self, path: Path, *, event: bool = False) -> None:
+        """Write the forest as an .npz of plain arrays, the same bytes for the same forest.
+
+        ``event`` says that the leaf values are shares of events.
+        """
         nodes = [tree.__getstate__()["nodes"] for tree in self.trees]
         arrays: dict[str, Any] = {
             f"node_{name}": np.concatenate([node[name] for node in nodes]) for name in FIELDS
@@ -59,12 +62,15 @@ class Forest:
         arrays["max_depths"] = np.array([tree.max_depth for tree in self.trees], np.int64)
         arrays["leaf_values"] = np.concatenate(self.leaf_values)
         arrays["features"] = np.array(self.trees[0].n_features, np.int64)
+        arrays["event"] = np.array(event)
         with whole(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def load(path: Path, features: int) -> Forest:
-    """Read a forest after checking that its arrays describe trees over the given features.
+def load(path: Path, features: int) -> tuple[Forest, bool]:
+    """Read a forest, and whether its leaves are shares of events.
+
+    Its arrays are checked to describe trees over the given features first.
 
     Raises
     ------
@@ -74,7 +80,7 @@ def load(path: Path, features: int) -> Forest:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        return _rebuild(arrays, features)
+        return _rebuild(arrays, features), bool(arrays["event"])
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
         raise BadInput(f"is no well-formed forest: {error}", source=str(path)) from error
 

@@ -1,0 +1,122 @@
+r"""Linear learner: ridge and logistic regression on standardised, bounded features.
+
+.. math:: raw = b_0 + \sum_j b_j z_j, \qquad
+          z_j = \mathrm{clip}\Big(\frac{x_j - m_j}{s_j}, -4, 4\Big)
+
+with mean :math:`m` and deviation :math:`s` of the rows learnt from, and :math:`z = 0` where a
+feature is missing. The rating, whose effect no straight line describes, is joined by kinks between
+the letter grades. The penalty holds the size of the coefficients, so that many features may share
+what a few hundred issuers can teach. Source: Hoerl and Kennard [12].
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+from numpy.random import Generator
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from bondx_lib.artefacts import read_json, write_json
+from bondx_lib.errors import BadInput
+from bondx_lib.models.learners.base import Floats, Lesson, Matrix, Settings
+
+PENALTY: Final = {"value": 300.0, "event": 160.0}
+BOUND: Final = 4.0
+KINKED: Final = "rating_number"
+KINKS: Final = (4.0, 7.0, 10.0, 13.0, 16.0, 19.0)
+CHUNK: Final = 65_536
+PARTS: Final = ("centre", "scale", "coefficients")
+
+
+class Linear:
+    """A straight line in every feature."""
+
+    name: ClassVar[str] = "linear"
+    suffix: ClassVar[str] = ".json"
+
+    def __init__(
+        self, kinked: int, intercept: float, centre: Floats, scale: Floats, coefficients: Floats
+    ) -> None:
+        self._kinked, self._intercept = kinked, intercept
+        self._centre, self._scale, self._coefficients = centre, scale, coefficients
+        self.chosen: dict[str, Any] = {}
+
+    @classmethod
+    def fit(cls, lesson: Lesson, settings: Settings, rng: Generator) -> Self:
+        """Return the line that fits best under the penalty; no randomness is used."""
+        kinked = lesson.columns.index(KINKED) if KINKED in lesson.columns else -1
+        design = _design(lesson.matrix, kinked)
+        constant = lesson.constant
+        if constant is not None:
+            empty = np.zeros(design.shape[1])
+            return cls(kinked, constant, empty, empty + 1, empty)
+        centre, scale = _moments(design)
+        rows = _standard(design, centre, scale)
+        penalty = float(settings.get("penalty", PENALTY[lesson.kind]))
+        if lesson.kind == "value":
+            line = Ridge(penalty).fit(rows, lesson.target)
+        else:
+            line = LogisticRegression(C=1 / penalty, solver="newton-cholesky", max_iter=100)
+            line.fit(rows, lesson.target)
+        return cls(
+            kinked, float(np.ravel(line.intercept_)[0]), centre, scale,
+            np.asarray(line.coef_, float).ravel(),
+        )  # fmt: skip
+
+    def raw(self, matrix: Matrix) -> Floats:
+        """Return the line's value, or its log-odds."""
+        parts = [
+            self._intercept
+            + _standard(
+                _design(matrix[first : first + CHUNK], self._kinked), self._centre, self._scale
+            )
+            @ self._coefficients
+            for first in range(0, len(matrix), CHUNK)
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def save(self, path: Path) -> None:
+        """Write the coefficients as JSON."""
+        values = (self._centre, self._scale, self._coefficients)
+        write_json(
+            path,
+            {"kinked": self._kinked, "intercept": self._intercept}
+            | {name: value.tolist() for name, value in zip(PARTS, values, strict=True)},
+        )
+
+    @classmethod
+    def load(cls, path: Path, features: int) -> Self:
+        """Read the coefficients back."""
+        content = read_json(path)
+        try:
+            kinked, intercept = int(content["kinked"]), float(content["intercept"])
+            parts = [np.array(content[name], float) for name in PARTS]
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(f"is no linear learner: {error}", source=str(path)) from error
+        wanted = features + (len(KINKS) if kinked >= 0 else 0)
+        if kinked >= features or any(part.shape != (wanted,) for part in parts):
+            raise BadInput("is not a line over its model's features", source=str(path))
+        return cls(kinked, intercept, *parts)
+
+
+def _design(matrix: Matrix, kinked: int) -> Floats:
+    rows = matrix.astype(np.float64)
+    if kinked < 0:
+        return rows
+    beyond = np.maximum(rows[:, [kinked]] - np.array(KINKS), 0)
+    return np.concatenate([rows, beyond], axis=1)
+
+
+def _moments(design: Floats) -> tuple[Floats, Floats]:
+    """Return mean and deviation of the known values of each column."""
+    known = ~np.isnan(design)
+    count = np.maximum(known.sum(axis=0), 1)
+    centre = np.where(known, design, 0).sum(axis=0) / count
+    square = np.where(known, (design - centre) ** 2, 0).sum(axis=0) / count
+    return centre, np.where(square > 1e-18, np.sqrt(square), 1.0)
+
+
+def _standard(design: Floats, centre: Floats, scale: Floats) -> Floats:
+    return np.nan_to_num(np.clip((design - centre) / scale, -BOUND, BOUND), nan=0.0)
