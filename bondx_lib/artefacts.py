@@ -139,16 +139,16 @@ def write_parquet(
     return sha256_file(path)
 
 
-def read_parquet(path: Path) -> pd.DataFrame:
-    """Read a Parquet file of the run folder.
+def read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a Parquet file of the run folder, or some of its columns.
 
     Raises
     ------
     BadInput
-        When the file is missing or no Parquet.
+        When the file is missing or no Parquet, or lacks a column.
     """
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, columns=columns)
     except (OSError, pa.ArrowException) as error:
         raise BadInput(f"cannot be read as Parquet: {error}", source=str(path)) from error
 

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
@@ -27,17 +27,17 @@ from bondx_lib import artefacts, convergence, features, gates, market, models, r
 from bondx_lib import parameters as parameter_files
 from bondx_lib.errors import BadInput, GateBlocked, RunBusy
 from bondx_lib.market.streams import Streams
-from bondx_lib.models.base import Comparison, Floats, Model, Scores
+from bondx_lib.models import tuning
+from bondx_lib.models.base import Comparison, Floats, Model, Panel, Scores, Words
+from bondx_lib.models.supervised import Supervised
 from bondx_lib.parameters import Parameters
-from bondx_lib.schema import MODELS, SCHEMA_VERSION
+from bondx_lib.schema import SCHEMA_VERSION
 
 RUNNER_VARIABLE: Final = "BONDX_RUNNER_PID"
 """Tells a kernel whose work it does, so that an orphan never takes a run for its own."""
 PARAMETERS_NAME: Final = "parameters.yaml"
 PREDICTIONS_NAME: Final = "benchmark.npy"
-TRAINING_COLUMNS: Final = [
-    "world", "month", "issuer_id", "bond_id", "spread_bps", "downgrade_12m", "liquidity_shock_1m",
-]  # fmt: skip
+SPLIT_COLUMNS: Final = ("world", "month", "issuer_id", "bond_id")
 
 
 @dataclass
@@ -159,14 +159,14 @@ def market_digest(run_dir: Path, name: str) -> str:
     return hashlib.sha256(artefacts.canonical_json(files).encode()).hexdigest()
 
 
-def read_market(run_dir: Path, name: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return panel, truth and features of an evaluation market."""
+def read_market(run_dir: Path, name: str) -> tuple[Panel, pd.DataFrame]:
+    """Return panel and truth of an evaluation market."""
     folder = run_dir / "markets" / name
-    panel, truth, matrix = (
+    rows, matrix, truth = (
         artefacts.read_parquet(folder / f"{part}.parquet")
-        for part in ("panel", "truth", "features")
+        for part in ("panel", "features", "truth")
     )
-    return panel, truth, matrix
+    return Panel(rows, matrix), truth
 
 
 def open_session(
@@ -245,8 +245,8 @@ def gate(session: Session, variation: Variation) -> Accepted:
 def train(session: Session) -> dict[str, Model]:
     """Train a challenger of each model on the pool, models side by side in threads."""
     _stage(session, "train")
-    panel, matrix = _pool(session)
-    jobs = [_training(session, name, panel, matrix) for name in MODELS]
+    pool = pooled(session.run_dir, session.parameters, _accepted_epochs(session))
+    jobs = [_training(session, name, pool) for name in session.parameters.models]
     with ThreadPoolExecutor(session.parameters.execution.workers) as threads:
         trained = [future.result() for future in [threads.submit(job) for job in jobs]]
     for model, seconds in trained:
@@ -262,12 +262,12 @@ def evaluate(
 ) -> dict[str, tuple[Scores, Floats]]:
     """Score the challengers on the benchmark market; return scores and predictions."""
     _stage(session, "evaluate")
-    panel, truth, matrix = read_market(session.run_dir, "benchmark")
+    panel, truth = read_market(session.run_dir, "benchmark")
     scored = {}
     for name, model in challengers.items():
-        predictions = model.predict(matrix, panel)
+        predictions = model.predict(panel)
         scores = models.evaluate(
-            model, predictions, panel, truth, _rng(session.parameters, "benchmark", name),
+            model, predictions, panel, truth, rng_of(session.parameters, "benchmark", name),
             session.parameters.evaluation.bootstrap_replicates,
         )  # fmt: skip
         session.journal.append(
@@ -285,14 +285,14 @@ def promote(
 ) -> dict[str, Decision]:
     """Compare champions and challengers; save the challengers that win."""
     _stage(session, "promote")
-    panel, truth, _ = read_market(session.run_dir, "benchmark")
+    panel, truth = read_market(session.run_dir, "benchmark")
     decisions = {}
     for name, model in challengers.items():
         scores, predictions = scored[name]
         epoch = champion_epoch(session.state, name)
         comparison = models.compare(
             model, _champion_predictions(session, name, epoch), predictions, panel, truth,
-            _rng(session.parameters, f"compare/{session.number:04d}", name),
+            rng_of(session.parameters, f"compare/{session.number:04d}", name),
             session.parameters.evaluation.bootstrap_replicates,
         )  # fmt: skip
         if comparison.promote:
@@ -361,7 +361,7 @@ def champion_epoch(state: runlog.RunState, name: str) -> int | None:
 def place_champions(run_dir: Path) -> None:
     """Make ``models/`` hold exactly the champions that the committed log names."""
     state = runlog.replay(runlog.read(run_dir / runlog.LOG_NAME))
-    for name in MODELS:
+    for name in state.parameters["models"]:
         epoch = champion_epoch(state, name)
         if epoch is not None:
             source = epoch_folder(run_dir, epoch) / "models" / name
@@ -447,32 +447,87 @@ def _give_up(session: Session, findings: tuple[gates.Finding, ...]) -> Accepted:
     )
 
 
-def _pool(session: Session) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return training columns and features of all accepted variations, oldest first."""
-    numbers = [view.number for view in session.state.committed] + [session.number]
-    folders = [epoch_folder(session.run_dir, number) for number in numbers]
-    panels = [pd.read_parquet(f / "dataset.parquet", columns=TRAINING_COLUMNS) for f in folders]
-    matrices = [artefacts.read_parquet(f / "features.parquet") for f in folders]
-    return pd.concat(panels, ignore_index=True), pd.concat(matrices, ignore_index=True)
+def _accepted_epochs(session: Session) -> list[int]:
+    return [view.number for view in session.state.committed] + [session.number]
+
+
+def pooled(run_dir: Path, parameters: Parameters, epochs: Sequence[int]) -> Panel:
+    """Return the accepted variations of some epochs, oldest first, each a world of its own.
+
+    Of the panel's columns only those are read that the run's models need.
+    """
+    laws = [models.get(name) for name in parameters.models]
+    columns = list(dict.fromkeys([*SPLIT_COLUMNS, *(c for law in laws for c in law.inputs)]))
+    folders = [epoch_folder(run_dir, number) for number in epochs]
+    rows = [
+        artefacts.read_parquet(folder / "dataset.parquet", columns).assign(world=number)
+        for number, folder in zip(epochs, folders, strict=True)
+    ]
+    matrices = [artefacts.read_parquet(folder / "features.parquet") for folder in folders]
+    return Panel(pd.concat(rows, ignore_index=True), pd.concat(matrices, ignore_index=True))
+
+
+def sides(law: type[Model], pool: Panel, parameters: Parameters) -> Words:
+    """Return the side of each row of a pool for a model."""
+    return models.split(
+        pool.rows, parameters.training_split, law.task.horizon_months, parameters.history_months
+    )
+
+
+def study_path(run_dir: Path, number: int, name: str) -> Path:
+    """Return where the trials of a model's search in an epoch lie."""
+    return epoch_folder(run_dir, number) / "tuning" / f"{name}.json"
+
+
+def study(run_dir: Path, name: str, epochs: Sequence[int]) -> list[tuning.Trial]:
+    """Return all trials of a model in some epochs, in order."""
+    return tuning.read([study_path(run_dir, number, name) for number in epochs])
 
 
 def _training(
-    session: Session, name: str, panel: pd.DataFrame, matrix: pd.DataFrame
+    session: Session, name: str, pool: Panel
 ) -> Callable[[], tuple[Model, float]]:
     def job() -> tuple[Model, float]:
         started = time.perf_counter()
         law, parameters = models.get(name), session.parameters
-        sides = models.split(
-            panel, parameters.training_split, law.horizon_months, parameters.history_months
-        )
-        rng = _rng(parameters, f"train/{session.number:04d}", name)
-        model: Model = law.train(matrix, panel, sides, parameters, rng)
-        return model, time.perf_counter() - started
+        split = sides(law, pool, parameters)
+        rng = rng_of(parameters, f"train/{session.number:04d}", name)
+        tuned = {}
+        if parameters.advanced.enable_hyperparameter_tuning and issubclass(law, Supervised):
+            tuned = _searched(session, law, pool, split)
+        return fit(law, pool, split, parameters, rng, tuned), time.perf_counter() - started
 
     return job
 
 
-def _rng(parameters: Parameters, use: str, name: str) -> np.random.Generator:
+def fit(
+    law: type[Model],
+    pool: Panel,
+    split: Words,
+    parameters: Parameters,
+    rng: np.random.Generator,
+    tuned: Mapping[str, Any],
+) -> Model:
+    """Train a model, with settings that a search has found if there are any."""
+    if tuned and issubclass(law, Supervised):
+        return law.train(pool, split, parameters, rng, tuned)
+    return law.train(pool, split, parameters, rng)
+
+
+def _searched(
+    session: Session, law: type[Supervised], pool: Panel, split: Words
+) -> dict[str, Any]:
+    """Go on with a model's search and write its trials; return the settings to train with."""
+    before = study(session.run_dir, law.name, [v.number for v in session.state.committed])
+    rng = rng_of(session.parameters, f"tune/{session.number:04d}", law.name)
+    trials = tuning.search(law, pool, split, session.parameters, before, session.number, rng)
+    path = study_path(session.run_dir, session.number, law.name)
+    artefacts.write_json(path, [vars(trial) for trial in trials])
+    return tuning.best([*before, *trials])
+
+
+def rng_of(parameters: Parameters, use: str, name: str) -> np.random.Generator:
+    """Return the random numbers of one use for one model."""
     return Streams(parameters.random_seed, use).common(name)
 
 

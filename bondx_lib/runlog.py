@@ -47,6 +47,7 @@ KINDS: Final[dict[str, frozenset[str]]] = {
         "assessed": "epoch status reason rules patience_left",
         "paused": "epoch",
         "continued": "epoch",
+        "options_compared": "gains",
         "audit_opened": "scores",
         "datasets_written": "files",
         "run_interrupted": "signal",
@@ -357,6 +358,8 @@ class RunState:
         The last assessment's fields.
     markets
         Name of evaluation market to its rows and digest.
+    options
+        What each option of the models was worth on the benchmark market, once compared.
     audit
         Champion scores on the audit market, once opened.
     files
@@ -385,6 +388,7 @@ class RunState:
     epochs: tuple[EpochView, ...] = ()
     verdict: Mapping[str, Any] | None = None
     markets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    options: tuple[Mapping[str, Any], ...] | None = None
     audit: Mapping[str, Any] | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     exit_code: int | None = None
@@ -517,6 +521,7 @@ _RUN_EVENTS: Final[dict[str, Any]] = {
     "assessed": lambda state, e: {"verdict": dict(e.fields)},
     "paused": lambda state, e: {"status": "paused"},
     "continued": lambda state, e: {"status": "running"},
+    "options_compared": lambda state, e: {"options": tuple(e["gains"])},
     "audit_opened": lambda state, e: {"audit": e["scores"]},
     "datasets_written": lambda state, e: {"files": e["files"]},
     "run_interrupted": lambda state, e: {

@@ -23,9 +23,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from bondx_lib import artefacts, engine, epoch, evidence, models, report, runlog
 from bondx_lib import parameters as parameter_files
 from bondx_lib.errors import BadInput, EpochFailed, GateBlocked
-from bondx_lib.market.streams import Streams
+from bondx_lib.models import learners, tuning
 from bondx_lib.parameters import Parameters
-from bondx_lib.schema import MODELS, SCHEMA_VERSION, describe
+from bondx_lib.schema import SCHEMA_VERSION, describe
 
 log = logging.getLogger("bondx")
 
@@ -126,6 +126,7 @@ class BondXAIAutonomousTrainer:
 
     def _open(self) -> None:
         """Begin the run in its log, or take it up again, and tell whoever wants to watch."""
+        check_names(self.parameters)
         folder = self._folder()
         if epoch.take_up(folder):
             self._reopen()
@@ -189,8 +190,11 @@ class BondXAIAutonomousTrainer:
         state = self._state()
         if state.committed:
             epoch.place_champions(folder)
+            if self.parameters.advanced.options and state.options is None:
+                compare_options(folder, self.parameters, self._journal(), state)
             if state.audit is None:
                 open_audit(folder, self.parameters, self._journal())
+            write_cards(folder, self.parameters, self._state())
             if not state.files:
                 files = export_datasets(folder, self.parameters, state)
                 self._journal().append("datasets_written", files=files)
@@ -290,8 +294,31 @@ class BondXAIAutonomousTrainer:
         return (control / "stop").exists()
 
 
+def check_names(parameters: Parameters) -> None:
+    """Check that every model and learner that the parameters name is there.
+
+    Raises
+    ------
+    BadInput
+        Naming the first that is not, and the nearest that is.
+    """
+    for key, names, find in (
+        ("models", parameters.models, models.get),
+        ("advanced.base_models", parameters.advanced.base_models, learners.get),
+    ):
+        for name in names:
+            try:
+                find(name)
+            except BadInput as error:
+                raise BadInput(
+                    error.message, source="parameters", key=key, value=name,
+                    admissible=error.admissible, nearest=error.nearest,
+                ) from error  # fmt: skip
+
+
 def run(parameters: Parameters, on_open: OnOpen | None = None) -> runlog.RunState:
     """Start a new run and bring it to a verdict."""
+    check_names(parameters)
     return BondXAIAutonomousTrainer(parameters, on_open=on_open).run_autonomous_training_loop()
 
 
@@ -377,16 +404,61 @@ def open_audit(run_dir: Path, parameters: Parameters, journal: runlog.Journal) -
     """Draw the audit market, score the champions on it once, and log the scores."""
     if "audit" not in runlog.replay(runlog.read(journal.path)).markets:
         epoch.draw_market(run_dir, "audit", parameters, journal)
-    panel, truth, matrix = epoch.read_market(run_dir, "audit")
+    panel, truth = epoch.read_market(run_dir, "audit")
     scores = {}
-    for name in MODELS:
+    for name in parameters.models:
         champion = models.get(name).load(run_dir / "models" / name)
-        rng = Streams(parameters.random_seed, "audit").common(name)
         scores[name] = models.evaluate(
-            champion, champion.predict(matrix, panel), panel, truth, rng,
-            parameters.evaluation.bootstrap_replicates,
+            champion, champion.predict(panel), panel, truth,
+            epoch.rng_of(parameters, "audit", name), parameters.evaluation.bootstrap_replicates,
         ).to_dict()  # fmt: skip
     journal.append("audit_opened", scores=scores)
+
+
+def compare_options(
+    run_dir: Path, parameters: Parameters, journal: runlog.Journal, state: runlog.RunState
+) -> None:
+    """Log what each option that is on is worth on the benchmark market, against all off.
+
+    Each supervised model is trained again on the final pool, without options and with one of them
+    at a time, from the same random numbers.
+    """
+    epochs = [view.number for view in state.committed]
+    pool = epoch.pooled(run_dir, parameters, epochs)
+    panel, truth = epoch.read_market(run_dir, "benchmark")
+    gains = []
+    for name in parameters.models:
+        law = models.get(name)
+        if not issubclass(law, models.Supervised):
+            continue
+        split = epoch.sides(law, pool, parameters)
+        tuned = tuning.best(epoch.study(run_dir, name, epochs))
+        said = {
+            option: epoch.fit(
+                law, pool, split,
+                parameters.model_copy(update={"advanced": parameters.advanced.only(option)}),
+                epoch.rng_of(parameters, "options", name), tuned if option == "tuning" else {},
+            ).predict(panel)
+            for option in (None, *parameters.advanced.options)
+        }  # fmt: skip
+        for option in parameters.advanced.options:
+            difference, low, high = models.gain(
+                law, said[None], said[option], panel, truth,
+                epoch.rng_of(parameters, "options gain", name),
+                parameters.evaluation.bootstrap_replicates,
+            )  # fmt: skip
+            gains.append({"model": name, "option": option, "gain": difference, "low": low,
+                          "high": high})  # fmt: skip
+    journal.append("options_compared", gains=gains)
+
+
+def write_cards(run_dir: Path, parameters: Parameters, state: runlog.RunState) -> None:
+    """Write beside each champion a card that a person can read, with its audit scores."""
+    for name in parameters.models:
+        folder = run_dir / "models" / name
+        champion = models.get(name).load(folder)
+        text = models.card_text(champion, dict((state.audit or {})[name]))
+        artefacts.write_text(folder / models.CARD_TEXT_NAME, text)
 
 
 def export_datasets(

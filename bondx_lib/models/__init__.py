@@ -1,13 +1,15 @@
 """The models, the law they obey, and how they are scored."""
 
 from bondx_lib.models.base import Comparison, Model, Panel, Scores, Task
-from bondx_lib.models.evaluation import compare, evaluate
+from bondx_lib.models.card import CARD_TEXT_NAME, card_text
+from bondx_lib.models.evaluation import compare, evaluate, gain
 from bondx_lib.models.register import MODELS, get, known, register
 from bondx_lib.models.splits import CALIBRATE, TRAIN, TUNE, UNUSED, split
 from bondx_lib.models.supervised import Supervised
 
 __all__ = [
     "CALIBRATE",
+    "CARD_TEXT_NAME",
     "MODELS",
     "TRAIN",
     "TUNE",
@@ -18,8 +20,10 @@ __all__ = [
     "Scores",
     "Supervised",
     "Task",
+    "card_text",
     "compare",
     "evaluate",
+    "gain",
     "get",
     "known",
     "register",

@@ -56,8 +56,8 @@ def weights(
     scale = float(np.average((target - np.average(target, weights=share)) ** 2, weights=share))
 
     def cost(w: Floats) -> float:
-        losses = _losses(kind, target, raw @ w, max(scale, 1e-12))
-        return float(share @ losses + ((w - equal) ** 2).sum() / (2 * WEIGHT_PRIOR**2))
+        cost_of = losses(kind, target, raw @ w) / (2 * max(scale, 1e-12) if kind == "value" else 1)
+        return float(share @ cost_of + ((w - equal) ** 2).sum() / (2 * WEIGHT_PRIOR**2))
 
     return _minimum(cost, equal, [(0.0, None)] * number)
 
@@ -69,9 +69,9 @@ def calibration(raw: Floats, target: Floats, issuers: NDArray[np.generic]) -> tu
         return 0.0, 1.0
 
     def cost(line: Floats) -> float:
-        losses = _losses("event", target, line[0] + line[1] * raw, 1.0)
+        cost_of = losses("event", target, line[0] + line[1] * raw)
         prior = (line[0] / INTERCEPT_PRIOR) ** 2 + ((line[1] - 1) / SLOPE_PRIOR) ** 2
-        return float(share @ losses + prior / 2)
+        return float(share @ cost_of + prior / 2)
 
     intercept, slope = _minimum(cost, np.array([0.0, 1.0]), [(None, None), (0.05, None)])
     return float(intercept), float(slope)
@@ -83,9 +83,10 @@ def _issuer_share(issuers: NDArray[np.generic]) -> Floats:
     return 1 / np.bincount(codes)[codes] if len(codes) else np.zeros(0)
 
 
-def _losses(kind: Kind, target: Floats, raw: Floats, scale: float) -> Floats:
+def losses(kind: Kind, target: Floats, raw: Floats) -> Floats:
+    """Return squared error, or the log loss of log-odds, of each row."""
     if kind == "value":
-        return np.asarray((target - raw) ** 2 / (2 * scale))
+        return np.asarray((target - raw) ** 2)
     return np.asarray(np.logaddexp(0, raw) - target * raw)
 
 
