@@ -40,7 +40,7 @@ FILE: Final = "forest.npz"
 TREES, SAMPLES = 120, 2048
 ALERT_RATE: Final = 0.02
 """Share of rows that raise an alert."""
-FEWEST_ROWS: Final = 1500
+FEWEST_ROWS: Final = 250
 """A regime and rating class with fewer rows takes the threshold of all."""
 CLASSES: Final = ("investment", "speculative")
 MOST_REASONS, LEAST_SHARE = 3, 0.3
@@ -91,6 +91,7 @@ class Anomaly:
         Thresholds come from all rows, those held out too: each tree knows so few that it has not
         learnt any by heart.
         """
+        panel.need(cls.inputs)
         rows = _filled(matrix(panel.features, cls.columns))
         known = rows[splits == TRAIN]
         if len(known) == 0:
@@ -124,6 +125,7 @@ class Anomaly:
 
     def alerts(self, panel: Panel, scores: Floats) -> Bools:
         """Say which scores exceed the threshold of their regime and rating class."""
+        panel.need(("rating_number", "regime_observed"))
         overall = self.facts["thresholds"]["all"]
         cells = _cells(panel.rows)
         limit = {

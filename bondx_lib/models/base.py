@@ -7,7 +7,7 @@ row: a log spread, a probability or an anomaly score (larger is stranger).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Protocol, Self
@@ -54,11 +54,24 @@ class Panel:
         """Return the number of rows."""
         return len(self.rows)
 
-    def take(self, which: NDArray[Any]) -> Panel:
-        """Return some of the rows, by position or by mask."""
-        return Panel(self.rows.loc[which] if which.dtype == bool else self.rows.iloc[which],
-                     self.features.loc[which] if which.dtype == bool
-                     else self.features.iloc[which])  # fmt: skip
+    def take(self, which: NDArray[np.int64]) -> Panel:
+        """Return the rows at some positions."""
+        return Panel(self.rows.iloc[which], self.features.iloc[which])
+
+    def need(self, columns: Iterable[str]) -> None:
+        """Check that the rows have some columns.
+
+        Raises
+        ------
+        BadInput
+            Naming the first that is missing, and the nearest that is there.
+        """
+        for name in columns:
+            if name not in self.rows.columns:
+                raise BadInput(
+                    "is missing from the rows", key=name,
+                    nearest=nearest(name, map(str, self.rows.columns)),
+                )  # fmt: skip
 
 
 @dataclass(frozen=True)

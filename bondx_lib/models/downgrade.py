@@ -3,7 +3,8 @@
 A downgrade happens to an issuer, so each issuer-month is one case however many bonds it has. The
 three members err differently: the law of the hazards is nearly a straight line in the log-odds, which
 a forest can only build in steps; the trees find where the line bends. Their log-odds are averaged
-with weights that stay near equal unless many issuers say otherwise, then calibrated.
+with weights that stay near equal unless many issuers say otherwise, then calibrated. All see how
+far the rating that the accounts suggest is from the one the agencies gave.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pandas as pd
 from bondx_lib import features
 from bondx_lib.models.base import Floats, Panel, Task
 from bondx_lib.models.supervised import INPUTS, Supervised
-from bondx_lib.schema import LABEL_HORIZON_MONTHS
+from bondx_lib.schema import LABEL_HORIZON_MONTHS, SECTORS
 
 LABEL: Final = "downgrade_12m"
 
@@ -42,6 +43,11 @@ class Downgrade(Supervised):
     inputs: ClassVar[tuple[str, ...]] = (*INPUTS, LABEL)
     members: ClassVar[tuple[str, ...]] = ("random_forest", "linear", "gradient_boosting")
     strategy: ClassVar[str] = "stacking"
+    shadow: ClassVar[tuple[str, ...]] = (
+        "leverage", "log_coverage", "operating_margin_pct", "cash_flow_margin_pct",
+        "log_current_ratio", "log_equity_volatility", "size_log_assets",
+        *(f"sector_{place}" for place in range(len(SECTORS))),
+    )  # fmt: skip
     purpose: ClassVar[str] = (
         "probability that the issuer is downgraded or defaults within twelve months"
     )
@@ -49,6 +55,7 @@ class Downgrade(Supervised):
 
     def predict(self, panel: Panel) -> Floats:
         """Return the probability of each row's issuer-month, asked once for all its bonds."""
+        panel.need(TASK.unit)
         codes, names = pd.factorize(pd.MultiIndex.from_frame(panel.rows[list(TASK.unit)]))
         first = np.zeros(len(names), np.int64)
         first[codes[::-1]] = np.arange(len(codes))[::-1]

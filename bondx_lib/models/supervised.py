@@ -36,13 +36,15 @@ from bondx_lib.models.base import (
     write_card,
 )
 from bondx_lib.models.conformal import Intervals
-from bondx_lib.models.learners.base import Learner, Lesson
+from bondx_lib.models.learners.base import Learner, Lesson, Matrix
 from bondx_lib.models.learners.linear import Linear
 from bondx_lib.models.splits import CALIBRATE, TRAIN, TUNE
 from bondx_lib.parameters import Parameters
 from bondx_lib.schema import letter
 
-BASELINE: Final = "baseline.json"
+BASELINE, SHADOW = "baseline.json", "shadow.json"
+RATING, GAP = "rating_number", "rating_gap"
+SHADOW_PENALTY: Final = 10.0
 INPUTS: Final = ("world", "month", "issuer_id", "bond_id", "rating")
 
 
@@ -70,6 +72,10 @@ class Supervised:
         The model's own settings of a learner, by its name.
     monotone
         Features in which the answer may only rise (1) or fall (−1).
+    shadow
+        Features from which a rating is guessed; how far the guess is from the agencies' rating
+        joins the features as ``rating_gap``. Every row shows its rating, so that much can be
+        learnt without any label. Empty: no guess.
     purpose, not_for
         For its card.
     """
@@ -83,14 +89,20 @@ class Supervised:
     strategy: ClassVar[str] = "voting"
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     monotone: ClassVar[Mapping[str, int]] = {}
+    shadow: ClassVar[tuple[str, ...]] = ()
     purpose: ClassVar[str]
     not_for: ClassVar[str] = "any market but the simulated one"
 
     def __init__(
-        self, taught: tuple[Learner, ...], baseline: Learner, facts: dict[str, Any]
+        self,
+        taught: tuple[Learner, ...],
+        baseline: Linear,
+        shadow: Linear | None,
+        facts: dict[str, Any],
     ) -> None:
         self._taught = taught
         self._baseline = baseline
+        self._shadow = shadow
         self.facts = facts
 
     @classmethod
@@ -116,11 +128,13 @@ class Supervised:
         """
         label, sides = cls.sides(panel, splits)
         advanced = parameters.advanced
-        lesson = _lesson(cls, panel, label, sides, cls.columns)
+        kept = cls.columns
+        lesson = _lesson(cls, panel, label, sides, kept, None)
         simplest = Linear.fit(lesson.whole(), {}, rng)
         if advanced.enable_feature_selection:
             kept = selection.select(lesson, advanced.max_features, rng)
-            lesson = _lesson(cls, panel, label, sides, kept)
+        shadow = _shadow(cls, panel, sides, rng)
+        lesson = _lesson(cls, panel, label, sides, kept, shadow)
         members, strategy = cls.members, cls.strategy
         if advanced.enable_ensemble_methods:
             members, strategy = advanced.base_models, advanced.ensemble_strategy
@@ -133,7 +147,7 @@ class Supervised:
             "issuers": int(pd.unique(issuers[sides.train]).size),
             "events": int(label[sides.train].sum()) if cls.task.kind == "event" else 0,
             "target_mean": float(label[sides.train].mean()) if len(sides.train) else 0.0,
-            "selected": list(lesson.columns),
+            "selected": list(kept),
             "strategy": strategy,
             "members": [
                 {"learner": name, "weight": float(weight), "chosen": learner.chosen}
@@ -144,13 +158,14 @@ class Supervised:
             "slope": 1.0,
             "intervals": None,
         }
-        model = cls(taught, simplest, facts)
+        model = cls(taught, simplest, shadow, facts)
         model._settle(panel.take(sides.calibrate), label[sides.calibrate], parameters)
         return model
 
     @classmethod
     def sides(cls, panel: Panel, splits: Words) -> tuple[Floats, Sides]:
         """Return the label, and the rows of each side: known label, one row a case."""
+        panel.need(cls.inputs)
         label = cls.task.label(panel.rows)
         usable = np.isfinite(label) & cls.teaches(panel)
         usable &= ~panel.rows.duplicated(list(cls.task.unit)).to_numpy()
@@ -163,13 +178,18 @@ class Supervised:
 
     def raw(self, panel: Panel) -> Floats:
         """Return the weighted sum of what the members say: a value or log-odds."""
-        rows = matrix(panel.features, tuple(self.facts["selected"]))
+        rows, _ = self.matrix(panel)
         weights = [member["weight"] for member in self.facts["members"]]
         total = np.zeros(len(rows))
         for weight, learner in zip(weights, self._taught, strict=True):
             if weight > 0:
                 total += weight * learner.raw(rows)
         return total
+
+    def matrix(self, panel: Panel) -> tuple[Matrix, tuple[str, ...]]:
+        """Return what the members are asked about, and the names of its columns."""
+        columns = tuple(self.facts["selected"])
+        return _with_gap(panel, columns, self.shadow, self._shadow), _named(columns, self._shadow)
 
     def baseline(self, panel: Panel) -> Floats:
         """Return what the plain linear model says."""
@@ -193,6 +213,8 @@ class Supervised:
         places = {
             f"{learner.name}{learner.suffix}": learner for learner in self._taught
         } | {BASELINE: self._baseline}
+        if self._shadow is not None:
+            places[SHADOW] = self._shadow
         for file, learner in places.items():
             learner.save(folder / file)
         write_card(folder, self.name, self.columns, self.facts, list(places))
@@ -210,11 +232,14 @@ class Supervised:
         if not set(selected) <= set(cls.columns) or not np.isfinite(line).all():
             raise BadInput("was trained on other features than this version has",
                            source=str(folder))  # fmt: skip
+        shadow = Linear.load(folder / SHADOW, len(cls.shadow)) if cls.shadow else None
+        width = len(_named(tuple(selected), shadow))
         taught = [
-            law.load(folder / f"{law.name}{law.suffix}", len(selected))
+            law.load(folder / f"{law.name}{law.suffix}", width)
             for law in map(learners.get, names)
         ]
-        return cls(tuple(taught), Linear.load(folder / BASELINE, len(cls.columns)), facts)
+        simplest = Linear.load(folder / BASELINE, len(cls.columns))
+        return cls(tuple(taught), simplest, shadow, facts)
 
     def card(self) -> dict[str, Any]:
         """Return what a reader should know of the model."""
@@ -266,10 +291,10 @@ def letters(rows: pd.DataFrame) -> Words:
     return rows["rating"].map(known).to_numpy(str)
 
 
-def lesson_of(law: type[Supervised], panel: Panel, splits: Words) -> Lesson:
+def lesson_of(law: type[Supervised], panel: Panel, splits: Words, rng: Generator) -> Lesson:
     """Return the lesson that a model would be taught."""
     label, sides = law.sides(panel, splits)
-    return _lesson(law, panel, label, sides, law.columns)
+    return _lesson(law, panel, label, sides, law.columns, _shadow(law, panel, sides, rng))
 
 
 def settings_for(law: type[Supervised], name: str, tuned: Mapping[str, Any]) -> dict[str, Any]:
@@ -277,13 +302,46 @@ def settings_for(law: type[Supervised], name: str, tuned: Mapping[str, Any]) -> 
     return {**law.settings.get(name, {}), **tuned}
 
 
+def _shadow(
+    law: type[Supervised], panel: Panel, sides: Sides, rng: Generator
+) -> Linear | None:
+    """Learn to guess the rating from other features, on the rows that teach and tune."""
+    if not law.shadow:
+        return None
+    rows = panel.features.iloc[np.concatenate([sides.train, sides.tune])]
+    known, rating = matrix(rows, law.shadow), matrix(rows, (RATING,))[:, 0].astype(float)
+    lesson = Lesson("value", law.shadow, known, rating, known[:0], rating[:0])
+    return Linear.fit(lesson, {"penalty": SHADOW_PENALTY, "squares": True}, rng)
+
+
+def _named(columns: tuple[str, ...], shadow: Linear | None) -> tuple[str, ...]:
+    return columns if shadow is None else (*columns, GAP)
+
+
+def _with_gap(
+    panel: Panel, columns: tuple[str, ...], asked: tuple[str, ...], shadow: Linear | None
+) -> Matrix:
+    """Return the features in order, with the guessed rating less the agencies' as the last."""
+    rows = matrix(panel.features, columns)
+    if shadow is None:
+        return rows
+    guess = shadow.raw(matrix(panel.features, asked))
+    gap = guess - matrix(panel.features, (RATING,))[:, 0]
+    return np.concatenate([rows, gap[:, None].astype(np.float32)], axis=1)
+
+
 def _lesson(
-    law: type[Supervised], panel: Panel, label: Floats, sides: Sides, columns: tuple[str, ...]
+    law: type[Supervised],
+    panel: Panel,
+    label: Floats,
+    sides: Sides,
+    columns: tuple[str, ...],
+    shadow: Linear | None,
 ) -> Lesson:
-    whole = matrix(panel.features, columns)
+    whole = _with_gap(panel, columns, law.shadow, shadow)
     return Lesson(
         law.task.kind,  # type: ignore[arg-type]
-        columns,
+        _named(columns, shadow),
         whole[sides.train], label[sides.train], whole[sides.tune], label[sides.tune],
         {name: sign for name, sign in law.monotone.items() if name in columns},
     )  # fmt: skip

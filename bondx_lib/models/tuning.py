@@ -115,7 +115,7 @@ def search(
         Draws settings, and teaches the learners.
     """
     advanced = parameters.advanced
-    lesson = lesson_of(law, panel, splits)
+    lesson = lesson_of(law, panel, splits, rng)
     if not lesson.checked or lesson.constant is not None:
         return []
     members = advanced.base_models if advanced.enable_ensemble_methods else law.members

@@ -6,7 +6,8 @@ r"""Linear learner: ridge and logistic regression on standardised, bounded featu
 with mean :math:`m` and deviation :math:`s` of the rows learnt from, and :math:`z = 0` where a
 feature is missing. The rating, whose effect no straight line describes, is joined by kinks between
 the letter grades. The penalty holds the size of the coefficients, so that many features may share
-what a few hundred issuers can teach. Source: Hoerl and Kennard [12].
+what a few hundred issuers can teach. With ``squares`` each feature bends once. Source: Hoerl and Kennard
+[12].
 """
 
 from __future__ import annotations
@@ -37,11 +38,23 @@ class Linear:
     suffix: ClassVar[str] = ".json"
 
     def __init__(
-        self, kinked: int, intercept: float, centre: Floats, scale: Floats, coefficients: Floats
+        self,
+        kinked: int,
+        intercept: float,
+        centre: Floats,
+        scale: Floats,
+        coefficients: Floats,
+        *,
+        squares: bool = False,
     ) -> None:
-        self._kinked, self._intercept = kinked, intercept
+        self._kinked, self._intercept, self._squares = kinked, intercept, squares
         self._centre, self._scale, self._coefficients = centre, scale, coefficients
         self.chosen: dict[str, Any] = {}
+
+    @property
+    def coefficients(self) -> Floats:
+        """Return the slope of each column of :meth:`design`."""
+        return self._coefficients
 
     @classmethod
     def fit(cls, lesson: Lesson, settings: Settings, rng: Generator) -> Self:
@@ -53,7 +66,8 @@ class Linear:
             empty = np.zeros(design.shape[1])
             return cls(kinked, constant, empty, empty + 1, empty)
         centre, scale = _moments(design)
-        rows = _standard(design, centre, scale)
+        squares = bool(settings.get("squares", False))
+        rows = _bent(_standard(design, centre, scale), squares)
         penalty = float(settings.get("penalty", PENALTY[lesson.kind]))
         if lesson.kind == "value":
             line = Ridge(penalty).fit(rows, lesson.target)
@@ -62,27 +76,28 @@ class Linear:
             line.fit(rows, lesson.target)
         return cls(
             kinked, float(np.ravel(line.intercept_)[0]), centre, scale,
-            np.asarray(line.coef_, float).ravel(),
+            np.asarray(line.coef_, float).ravel(), squares=squares,
         )  # fmt: skip
 
     def raw(self, matrix: Matrix) -> Floats:
         """Return the line's value, or its log-odds."""
         parts = [
-            self._intercept
-            + _standard(
-                _design(matrix[first : first + CHUNK], self._kinked), self._centre, self._scale
-            )
-            @ self._coefficients
+            self._intercept + self.design(matrix[first : first + CHUNK]) @ self._coefficients
             for first in range(0, len(matrix), CHUNK)
         ]
         return np.concatenate(parts) if parts else np.zeros(0)
+
+    def design(self, matrix: Matrix) -> Floats:
+        """Return what the coefficients are multiplied with."""
+        rows = _standard(_design(matrix, self._kinked), self._centre, self._scale)
+        return _bent(rows, self._squares)
 
     def save(self, path: Path) -> None:
         """Write the coefficients as JSON."""
         values = (self._centre, self._scale, self._coefficients)
         write_json(
             path,
-            {"kinked": self._kinked, "intercept": self._intercept}
+            {"kinked": self._kinked, "intercept": self._intercept, "squares": self._squares}
             | {name: value.tolist() for name, value in zip(PARTS, values, strict=True)},
         )
 
@@ -92,13 +107,15 @@ class Linear:
         content = read_json(path)
         try:
             kinked, intercept = int(content["kinked"]), float(content["intercept"])
-            parts = [np.array(content[name], float) for name in PARTS]
+            squares = bool(content["squares"])
+            centre, scale, coefficients = (np.array(content[name], float) for name in PARTS)
         except (KeyError, TypeError, ValueError) as error:
             raise BadInput(f"is no linear learner: {error}", source=str(path)) from error
         wanted = features + (len(KINKS) if kinked >= 0 else 0)
-        if kinked >= features or any(part.shape != (wanted,) for part in parts):
+        shapes = [part.shape for part in (centre, scale, coefficients)]
+        if kinked >= features or shapes != [(wanted,), (wanted,), (wanted * (1 + squares),)]:
             raise BadInput("is not a line over its model's features", source=str(path))
-        return cls(kinked, intercept, *parts)
+        return cls(kinked, intercept, centre, scale, coefficients, squares=squares)
 
 
 def _design(matrix: Matrix, kinked: int) -> Floats:
@@ -120,3 +137,7 @@ def _moments(design: Floats) -> tuple[Floats, Floats]:
 
 def _standard(design: Floats, centre: Floats, scale: Floats) -> Floats:
     return np.nan_to_num(np.clip((design - centre) / scale, -BOUND, BOUND), nan=0.0)
+
+
+def _bent(rows: Floats, squares: bool) -> Floats:
+    return np.concatenate([rows, rows**2], axis=1) if squares else rows

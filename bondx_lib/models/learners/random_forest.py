@@ -28,7 +28,8 @@ from bondx_lib.models.learners.base import (
 SETTINGS: Final[dict[str, Any]] = {
     "n_estimators": 120, "max_depth": 14, "min_samples_leaf": 20, "max_features": 0.4,
 }  # fmt: skip
-MOST_SAMPLES: Final = {"value": 6000, "event": 1500}
+LEAST_SAMPLES, MOST_SAMPLES, SAMPLES_TO_ROWS = 1500, 6000, 10
+"""A tree sees a tenth of the rows, within these bounds."""
 UNKNOWN: Final = np.float32(-999.0)
 """Stands for a missing feature; below every real value, so a tree can split it off."""
 PRIOR_ROWS: Final = 5.0
@@ -55,7 +56,7 @@ class RandomForest:
             rows, target = np.zeros((1, len(lesson.columns)), np.float32), np.zeros(1)
         law = RandomForestRegressor if lesson.kind == "value" else RandomForestClassifier
         estimator = law(
-            **own, max_samples=min(len(rows), MOST_SAMPLES[lesson.kind]), n_jobs=1,
+            **own, max_samples=_samples(len(rows)), n_jobs=1,
             random_state=seed_of(rng),
         ).fit(rows, target)  # fmt: skip
         trees = forest.same_trees(estimator.estimators_)
@@ -82,6 +83,10 @@ class RandomForest:
         """Read the forest back."""
         trees, event = forest.load(path, features)
         return cls(trees, "event" if event else "value")
+
+
+def _samples(rows: int) -> int:
+    return min(rows, max(LEAST_SAMPLES, min(rows // SAMPLES_TO_ROWS, MOST_SAMPLES)))
 
 
 def _event_share(tree: Any, classes: Floats, share: float) -> Floats:
