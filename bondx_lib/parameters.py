@@ -150,7 +150,7 @@ class Evaluation(_Block):
     """The benchmark and audit markets and the intervals of scores."""
 
     worlds: int = Field(
-        8, ge=1, le=200, description="independent macro paths in each evaluation market",
+        16, ge=1, le=200, description="independent macro paths in each evaluation market",
         json_schema_extra=_unit("worlds"),
     )  # fmt: skip
     bonds_per_world: int = Field(

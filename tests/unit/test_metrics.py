@@ -94,9 +94,26 @@ def test_calibration_line_of_a_true_probability_is_the_diagonal():
     rng = RNG(5)
     logit = rng.normal(size=40_000)
     label = rng.random(40_000) < 1 / (1 + np.exp(-logit))
-    intercept, slope = metrics.calibration_line(label, 1 / (1 + np.exp(-logit)))
-    assert (intercept, slope) == pytest.approx((0, 1), abs=0.05)
-    _, half = metrics.calibration_line(label, 1 / (1 + np.exp(-2 * logit)))
-    assert half == pytest.approx(0.5, abs=0.03)
-    assert np.isnan(metrics.calibration_line([0, 1], [0.5, 0.5])).all()
-    assert np.isnan(metrics.calibration_line([1, 1], [0.5, 0.6])).all()
+    own = np.arange(40_000)
+    line = metrics.calibration_line(label, 1 / (1 + np.exp(-logit)), own)
+    assert (line.intercept, line.slope) == pytest.approx((0, 1), abs=0.05)
+    assert line.slope_low < 1 < line.slope_high
+    half = metrics.calibration_line(label, 1 / (1 + np.exp(-2 * logit)), own)
+    assert half.slope == pytest.approx(0.5, abs=0.03)
+    assert np.isnan(metrics.calibration_line([0, 1], [0.5, 0.5], [1, 2])).all()
+    assert np.isnan(metrics.calibration_line([1, 1], [0.5, 0.6], [1, 2])).all()
+    assert np.isnan(metrics.calibration_line([], [], [])).all()
+
+
+def test_intervals_of_a_line_know_that_rows_of_a_cluster_are_one():
+    """Every row ten times over: the same line, the same interval, if the copies are one cluster."""
+    rng = RNG(6)
+    prediction = rng.normal(size=500)
+    label = 1 + 2 * prediction + rng.normal(size=500)
+    once = metrics.regression_line(label, prediction, np.arange(500))
+    assert (once.intercept, once.slope) == pytest.approx((1, 2), abs=0.2)
+    copies = [np.repeat(values, 10) for values in (label, prediction, np.arange(500))]
+    assert metrics.regression_line(*copies) == pytest.approx(once)
+    naive = metrics.regression_line(*copies[:2], np.arange(5000))
+    assert naive.slope_high - naive.slope_low < 0.4 * (once.slope_high - once.slope_low)
+    assert np.isnan(metrics.regression_line([1.0, 2.0], [1.0, 1.0], [0, 1])).all()

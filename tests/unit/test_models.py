@@ -337,7 +337,7 @@ def test_alerts_hold_the_rate_in_every_class(judge, fitted):
     """About the chosen share of rows is flagged, of all and of each class, and most damage is."""
     model = fitted["anomaly"]
     flagged = model.alerts(judge.panel, model.predict(judge.panel))
-    assert flagged.mean() == pytest.approx(anomaly.ALERT_RATE, abs=0.008)
+    assert flagged.mean() == pytest.approx(anomaly.ALERT_RATE, abs=0.012)
     cells = anomaly._cells(judge.panel.rows)
     for cell in np.unique(cells):
         assert flagged[cells == cell].mean() < 3 * anomaly.ALERT_RATE

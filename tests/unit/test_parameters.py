@@ -97,7 +97,11 @@ def test_parameters_are_frozen():
         ("scenario", "calm", r"one of baseline, recession"),
         ("output.export_formats", "[xls]", r"one of csv, jsonl, json, parquet"),
         ("name", "../x", r"name: is not admissible \(got '../x'\)"),
-        ("advanced.enable_ensemble_methods", "true", r"not available in this version"),
+        ("advanced.tuning_method", "annealing", r"one of grid_search, random, optuna"),
+        ("advanced.ensemble_strategy", "bagging", r"one of voting, stacking"),
+        ("models", "[Spread]", r"'Spread' is not admissible: lower-case letters"),
+        ("models", "[spread, spread]", r"names a model twice"),
+        ("models", "[]", r"got \(\).*list of text"),
         ("dataset_size", "[", r"--set: dataset_size: is not valid YAML"),
     ],
 )
@@ -168,3 +172,12 @@ def test_description_is_complete():
         assert all(row[name] for name in ("type", "default", "meaning")), row
         if row["type"] in ("integer", "number"):
             assert row["range"], row
+
+
+def test_options_can_be_looked_at_one_at_a_time():
+    """Which are on, and the same parameters with one of them or none."""
+    both = {"advanced.enable_ensemble_methods": True, "advanced.enable_feature_selection": True}
+    advanced = parameters.load(None, both).advanced
+    assert advanced.options == ("ensemble", "selection")
+    assert advanced.only("selection").options == ("selection",)
+    assert advanced.only(None).options == ()

@@ -56,6 +56,8 @@ class GradientBoosting:
             "objective": OBJECTIVES[lesson.kind],
             "seed": seed_of(rng),
         }
+        if lesson.constant is not None:
+            return cls._of(_constant(lesson.constant, len(lesson.columns)), 1)
         if lesson.monotone:
             chosen["monotone_constraints"] = [lesson.monotone.get(n, 0) for n in lesson.columns]
         known = lightgbm.Dataset(lesson.matrix, lesson.target, params=chosen)
@@ -103,6 +105,13 @@ class GradientBoosting:
         if learner._booster.num_feature() != features:
             raise BadInput("has another number of features than its card", source=str(path))
         return learner
+
+
+def _constant(raw: float, columns: int) -> lightgbm.Booster:
+    """Return a booster of one leaf, for rows that show nothing to tell apart."""
+    settings = {**SETTINGS, "objective": "regression"}
+    rows = lightgbm.Dataset(np.zeros((2, columns)), np.full(2, raw), params=settings)
+    return lightgbm.train(settings, rows, 1)
 
 
 def _own(settings: Settings) -> dict[str, Any]:

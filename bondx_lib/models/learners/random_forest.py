@@ -28,7 +28,7 @@ from bondx_lib.models.learners.base import (
 SETTINGS: Final[dict[str, Any]] = {
     "n_estimators": 120, "max_depth": 14, "min_samples_leaf": 20, "max_features": 0.4,
 }  # fmt: skip
-LEAST_SAMPLES, MOST_SAMPLES, SAMPLES_TO_ROWS = 1500, 6000, 10
+LEAST_SAMPLES, MOST_SAMPLES, SAMPLES_TO_ROWS = 1500, 2500, 10
 """A tree sees a tenth of the rows, within these bounds."""
 UNKNOWN: Final = np.float32(-999.0)
 """Stands for a missing feature; below every real value, so a tree can split it off."""

@@ -1,0 +1,136 @@
+"""A fifth model: registered for a process, or from another package, with no change here."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from bondx_lib import features, market, models, parameters
+from bondx_lib.errors import BadInput
+
+OUTSIDE = '''
+"""A model that lives in a package of its own."""
+
+import numpy as np
+
+from bondx_lib import models
+
+
+def _log_bid_ask_next_month(rows):
+    order = rows.sort_values(["world", "bond_id", "month"])
+    later = order.groupby(["world", "bond_id"])[["bid_ask_bps", "month"]].shift(-1)
+    follows = (later["month"] == order["month"] + 1) & (later["bid_ask_bps"] > 0)
+    label = np.log(later["bid_ask_bps"].where(follows))
+    return label.reindex(rows.index).to_numpy(float)
+
+
+class BidAsk(models.Supervised):
+    """Predicts next month's bid-ask spread."""
+
+    name = "bid_ask"
+    title = "Bid-ask"
+    task = models.Task(
+        kind="value", label=_log_bid_ask_next_month, unit=("world", "bond_id", "month"),
+        horizon_months=1, undamaged=True,
+    )
+    columns = models.get("liquidity_shock").columns
+    inputs = (*models.Supervised.inputs, "bid_ask_bps")
+    members = ("gradient_boosting", "linear")
+    purpose = "log of the bid-ask spread a month ahead"
+'''
+
+
+@pytest.fixture
+def outside(tmp_path, monkeypatch):
+    """Install a package that offers a model by an entry point."""
+    (tmp_path / "bidask_model.py").write_text(OUTSIDE)
+    info = tmp_path / "bidask_model-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bidask-model\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[bondx.models]\nbid_ask = bidask_model:BidAsk\nbroken = bidask_model:np\n"
+        "renamed = bidask_model:BidAsk\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    sys.modules.pop("bidask_model", None)
+
+
+@pytest.fixture
+def forget(monkeypatch):
+    """Forget models that a test adds."""
+    monkeypatch.setattr(sys.modules["bondx_lib.models.register"], "_added", {})
+
+
+def line_model() -> type[models.Supervised]:
+    """Return a spread model that is a straight line, made without a class statement."""
+    spread = models.get("spread")
+    return type(
+        "SpreadLine", (models.Supervised,),
+        {"name": "spread_line", "title": "Spread by a line", "task": spread.task,
+         "columns": features.columns_for("spread"), "inputs": spread.inputs,
+         "members": ("linear",), "purpose": "spread by a straight line"},
+    )  # fmt: skip
+
+
+def test_a_model_of_another_package_is_found_trained_and_scored(outside, tmp_path):
+    """Its name is known; it trains, saves, loads and is scored without a known ceiling."""
+    assert "bid_ask" in models.known()
+    law = models.get("bid_ask")
+    chosen = parameters.load(None, {"evaluation.branches": 8})
+    drawn = market.simulate(chosen, "test/outside", bonds=80, worlds=8, truth="full")
+    panel = models.Panel.of(drawn.panel)
+    sides = models.split(panel.rows, 0.8, law.task.horizon_months, 36)
+    model = law.train(panel, sides, chosen, np.random.default_rng(1))
+    model.save(tmp_path / "model")
+    again = law.load(tmp_path / "model")
+    said = again.predict(panel)
+    np.testing.assert_array_equal(said, model.predict(panel))
+    scores = models.evaluate(again, said, panel, drawn.truth, np.random.default_rng(2), 50)
+    assert scores.to_dict()["ceiling"] is None
+    assert 0.3 < scores.skill < 1
+    assert scores.skill == pytest.approx(1 - scores.loss / scores.floor)
+    assert {row["rating"] for row in scores.coverage} >= {"all", "BBB"}
+    assert again.answer(panel).columns.tolist() == ["bid_ask_prediction"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("broken", "is no model: it lacks name"),
+        ("renamed", "has another name than it is offered under"),
+        ("bid_as", "did you mean 'bid_ask'"),
+    ],
+)
+def test_what_is_offered_is_checked(outside, name, message):
+    """Something else than a model, another name, a misspelt name: clear errors."""
+    with pytest.raises(BadInput, match=message):
+        models.get(name)
+
+
+def test_a_model_is_registered_for_this_process(forget):
+    """It is found by name, after the project's own; the same name twice replaces it."""
+    model = line_model()
+    assert models.register(model) is model
+    assert models.get("spread_line") is model
+    assert models.known()[: len(models.MODELS)] == tuple(models.MODELS)
+    assert models.known()[-1] == "spread_line"
+    other = line_model()
+    models.register(other)
+    assert models.get("spread_line") is other
+
+
+def test_the_projects_models_cannot_be_replaced(forget):
+    """Nor can something that is no model be registered."""
+    with pytest.raises(BadInput, match="is a model of the project"):
+        models.register(models.get("spread"))
+    with pytest.raises(BadInput, match="is no model: it lacks"):
+        models.register(type("Nothing", (), {"name": "nothing"}))
+
+
+def test_unknown_models_are_refused():
+    """The error names the nearest."""
+    with pytest.raises(BadInput, match="did you mean 'spread'"):
+        models.get("spreads")
