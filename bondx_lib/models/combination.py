@@ -9,7 +9,7 @@ learner out:
 with the mean loss :math:`\bar\ell_i` of each issuer. Issuers count, not rows, because the rows of one
 rise and fall together. Calibration is the same with an intercept and a slope of the log-odds, drawn
 towards 0 and 1: the level of events differs from history to history, and what a few held-out
-histories show of it is mostly luck. Sources: Wolpert [13], Platt [14].
+histories show of it is mostly luck. Sources: Wolpert [20], Platt [21].
 """
 
 from __future__ import annotations

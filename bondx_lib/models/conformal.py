@@ -9,7 +9,7 @@ been seen is added with an infinite error:
 
 with :math:`m_i` rows of issuer :math:`i`. The scale :math:`s_g` of a letter grade is its root mean
 squared error, drawn towards that of all rows where a grade has few issuers. Source: Lee, Barber and
-Willett [15].
+Willett [22].
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Mutual information is estimated from nearest neighbours on a bounded sample of training rows, spread
 over the issuers. It sees each feature alone: what two tell only together is lost.
-Source: Kraskov, Stögbauer and Grassberger [16].
+Source: Kraskov, Stögbauer and Grassberger [23].
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ In each epoch a model tries a few settings that it has not tried, beside its def
 far, on the rows that tune. The pool grows, so losses of different epochs cannot be compared; what is
 kept of a trial is its loss over that of the defaults in the same epoch. All trials so far are the
 study: the search reads them, and they lie in the run folder, one file for each epoch and model.
-Source of the sampler: Bergstra et al. [17].
+Source of the sampler: Bergstra et al. [24].
 """
 
 from __future__ import annotations

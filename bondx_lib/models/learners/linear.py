@@ -7,7 +7,7 @@ with mean :math:`m` and deviation :math:`s` of the rows learnt from, and :math:`
 feature is missing. The rating, whose effect no straight line describes, is joined by kinks between
 the letter grades. The penalty holds the size of the coefficients, so that many features may share
 what a few hundred issuers can teach. With ``squares`` each feature bends once. Source: Hoerl and Kennard
-[12].
+[19].
 """
 
 from __future__ import annotations
