@@ -484,9 +484,7 @@ def study(run_dir: Path, name: str, epochs: Sequence[int]) -> list[tuning.Trial]
     return tuning.read([study_path(run_dir, number, name) for number in epochs])
 
 
-def _training(
-    session: Session, name: str, pool: Panel
-) -> Callable[[], tuple[Model, float]]:
+def _training(session: Session, name: str, pool: Panel) -> Callable[[], tuple[Model, float]]:
     def job() -> tuple[Model, float]:
         started = time.perf_counter()
         law, parameters = models.get(name), session.parameters
@@ -514,9 +512,7 @@ def fit(
     return law.train(pool, split, parameters, rng)
 
 
-def _searched(
-    session: Session, law: type[Supervised], pool: Panel, split: Words
-) -> dict[str, Any]:
+def _searched(session: Session, law: type[Supervised], pool: Panel, split: Words) -> dict[str, Any]:
     """Go on with a model's search and write its trials; return the settings to train with."""
     before = study(session.run_dir, law.name, [v.number for v in session.state.committed])
     rng = rng_of(session.parameters, f"tune/{session.number:04d}", law.name)

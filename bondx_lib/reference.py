@@ -206,7 +206,7 @@ def _cases(task: str, drawn: market.Market, table: pd.DataFrame, first: int) -> 
 
 
 def _ceiling(task: str, train: Cases, test: Cases, worlds: int, threads: int) -> dict[str, Any]:
-    curve = []
+    curve: list[dict[str, Any]] = []
     predicted = test.truth
     for halving in HALVINGS:
         part = train.of(worlds // halving)
@@ -226,9 +226,7 @@ def _ceiling(task: str, train: Cases, test: Cases, worlds: int, threads: int) ->
     }  # fmt: skip
 
 
-def _best(
-    task: str, train: Cases, test: Cases, worlds: int, threads: int
-) -> tuple[str, Floats]:
+def _best(task: str, train: Cases, test: Cases, worlds: int, threads: int) -> tuple[str, Floats]:
     """Return the learner that does best on held-out worlds, and what it says of the test rows."""
     border = worlds - max(int(VALIDATION_SHARE * worlds), 1)
     fit, check = train.where(train.world < border), train.where(train.world >= border)
@@ -281,7 +279,7 @@ def _boosted(
         callbacks=[lgb.early_stopping(STOP_AFTER, verbose=False)],
     )  # fmt: skip
     return [
-        start + booster.predict(rows, raw_score=True, num_threads=threads)
+        start + np.asarray(booster.predict(rows, raw_score=True, num_threads=threads), float)
         for start, rows in zip(starts[1:], asked, strict=True)
     ]
 

@@ -61,24 +61,25 @@ def month_key(rows: pd.DataFrame) -> Ints:
 
 def rating_key(rows: pd.DataFrame) -> Ints:
     """Return one number for each world, month and letter grade."""
-    return month_key(rows) + rows["rating_number"].to_numpy(np.int64) // NOTCHES_TO_A_GROUP
+    letter = rows["rating_number"].to_numpy(np.int64) // NOTCHES_TO_A_GROUP
+    return np.asarray(month_key(rows) + letter)
 
 
 def maturity_key(rows: pd.DataFrame) -> Ints:
     """Return one number for each world, month and rounded remaining maturity."""
     years = np.clip(np.round(rows["maturity_years"].to_numpy(float)), 0, GROUPS - 1)
-    return month_key(rows) + np.nan_to_num(years).astype(np.int64)
+    return np.asarray(month_key(rows) + np.nan_to_num(years).astype(np.int64))
 
 
 def log_spread(rows: pd.DataFrame) -> Floats:
     """Return the log spread, NaN where the spread is not positive."""
     spread = rows["spread_bps"].to_numpy(float)
-    return np.log(spread, where=spread > 0, out=np.full(len(rows), np.nan))
+    return np.asarray(np.log(spread, where=spread > 0, out=np.full(len(rows), np.nan)))
 
 
 def risk_free_gap(rows: pd.DataFrame) -> Floats:
     """Return yield less spread in per cent: the risk-free yield, if the quote agrees in itself."""
-    return rows["yield_pct"].to_numpy(float) - rows["spread_bps"].to_numpy(float) / 100
+    return np.asarray(rows["yield_pct"].to_numpy(float) - rows["spread_bps"].to_numpy(float) / 100)
 
 
 def recent_downgrade(rows: pd.DataFrame) -> Floats:
@@ -117,10 +118,12 @@ def measure(panel: pd.DataFrame) -> CrossSection:
 
 
 def _median(values: Floats, keys: Ints) -> tuple[Ints, Floats]:
-    found = pd.Series(values).groupby(keys).median()
-    return found.index.to_numpy(np.int64), found.to_numpy(float)
+    return _table(pd.Series(values).groupby(keys).median())
 
 
 def _mean(values: Floats, keys: Ints) -> tuple[Ints, Floats]:
-    found = pd.Series(values).groupby(keys).mean()
-    return found.index.to_numpy(np.int64), found.to_numpy(float)
+    return _table(pd.Series(values).groupby(keys).mean())
+
+
+def _table(found: pd.Series) -> tuple[Ints, Floats]:
+    return np.asarray(found.index, np.int64), np.asarray(found, np.float64)

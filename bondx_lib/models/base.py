@@ -1,8 +1,8 @@
 """The law of a model: what it learns, how it is trained, asked, saved, and what a score is.
 
-A model sees a :class:`Panel`: rows as anyone may see them and the features made of them. In training
-it also gets a split (:mod:`.splits`). It never sees the truth. Its prediction is one number per
-row: a log spread, a probability or an anomaly score (larger is stranger).
+A model sees a :class:`Panel`: rows as anyone may see them and the features made of them. In
+training it also gets a split (:mod:`.splits`). It never sees the truth. Its prediction is one
+number per row: a log spread, a probability or an anomaly score (larger is stranger).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bondx_lib import features
 from bondx_lib.artefacts import inside, read_json, sha256_file, write_json
 from bondx_lib.errors import BadInput, nearest
+from bondx_lib.features import CrossSection
 from bondx_lib.parameters import Parameters
 
 Floats = NDArray[np.float64]
@@ -46,7 +47,7 @@ class Panel:
     features: pd.DataFrame
 
     @classmethod
-    def of(cls, rows: pd.DataFrame, market: features.CrossSection | None = None) -> Self:
+    def of(cls, rows: pd.DataFrame, market: CrossSection | None = None) -> Self:
         """Return the rows with their features."""
         return cls(rows, features.build(rows, market))
 

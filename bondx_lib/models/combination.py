@@ -1,14 +1,14 @@
 r"""Put learners together, and put their probabilities right.
 
-*Voting* adds raw answers up with equal weights. *Stacking* finds weights :math:`w \ge 0` on rows that
-no learner has seen, drawn towards equal ones by a prior, so that a few dozen issuers cannot throw a
-learner out:
+*Voting* adds raw answers up with equal weights. *Stacking* finds weights :math:`w \ge 0` on rows
+that no learner has seen, drawn towards equal ones by a prior, so that a few dozen issuers cannot
+throw a learner out:
 
 .. math:: \min_w \; \sum_i \bar\ell_i(w) + \sum_j \frac{(w_j - 1/k)^2}{2\,\sigma_w^2}
 
-with the mean loss :math:`\bar\ell_i` of each issuer. Issuers count, not rows, because the rows of one
-rise and fall together. Calibration is the same with an intercept and a slope of the log-odds, drawn
-towards 0 and 1: the level of events differs from history to history, and what a few held-out
+with the mean loss :math:`\bar\ell_i` of each issuer. Issuers count, not rows, because the rows of
+one rise and fall together. Calibration is the same with an intercept and a slope of the log-odds,
+drawn towards 0 and 1: the level of events differs from history to history, and what a few held-out
 histories show of it is mostly luck. Sources: Wolpert [20], Platt [21].
 """
 

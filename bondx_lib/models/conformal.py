@@ -1,8 +1,8 @@
 r"""Prediction intervals that hold on issuers nobody has seen: conformal, by issuer.
 
 The half-width of an interval is a quantile of the absolute errors on calibration rows. Rows of one
-issuer err alike, so each issuer counts once, whatever its number of rows, and one issuer that has not
-been seen is added with an infinite error:
+issuer err alike, so each issuer counts once, whatever its number of rows, and one issuer that has
+not been seen is added with an infinite error:
 
 .. math:: q = \inf\Big\{t : \sum_{i=1}^{n} \frac{1}{(n+1)\,m_i} \sum_{j=1}^{m_i}
           1\{e_{ij} / s_{g} \le t\} \ge \gamma \Big\}
@@ -93,9 +93,7 @@ class Intervals:
         )  # fmt: skip
 
 
-def _scales(
-    errors: Floats, share: Floats, letters: NDArray[np.generic]
-) -> dict[str, float]:
+def _scales(errors: Floats, share: Floats, letters: NDArray[np.generic]) -> dict[str, float]:
     overall = float((share * errors**2).sum() / share.sum())
     scales = {}
     for name in LETTERS:

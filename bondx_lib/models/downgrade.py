@@ -1,10 +1,10 @@
 """Downgrade model: a random forest with a linear model and boosted trees, on issuer-months.
 
 A downgrade happens to an issuer, so each issuer-month is one case however many bonds it has. The
-three members err differently: the law of the hazards is nearly a straight line in the log-odds, which
-a forest can only build in steps; the trees find where the line bends. Their log-odds are averaged
-with weights that stay near equal unless many issuers say otherwise, then calibrated. All see how
-far the rating that the accounts suggest is from the one the agencies gave.
+three members err differently: the law of the hazards is nearly a straight line in the log-odds,
+which a forest can only build in steps; the trees find where the line bends. Their log-odds are
+averaged with weights that stay near equal unless many issuers say otherwise, then calibrated. All
+see how far the rating that the accounts suggest is from the one the agencies gave.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 r"""Scores against floor, simplest method and ceiling, and the comparison that decides a promotion.
 
 Cases are judged once each: a downgrade once per issuer-month, a shock once per bond-month, the
-spread on undamaged rows, anomalies on every row. Truth is read here and nowhere else on the way of a
-model.
+spread on undamaged rows, anomalies on every row. Truth is read here and nowhere else on the way of
+a model.
 
 Where the truth is known, a loss is the *expected* loss under it: with the true mean :math:`m`,
 variance :math:`v` or probability :math:`q` of a case,
@@ -16,7 +16,6 @@ measures beside it (AUC, Brier score, calibration, coverage) are against what ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -204,17 +203,15 @@ def gain(
     return float(whole - metrics.average_precision(cases.label, old)[0]), low, high
 
 
-def _bounded(
-    model: Model, means: Floats, drawn: Floats, *, known: bool, **more: Any
-) -> Scores:
+def _bounded(model: Model, means: Floats, drawn: Floats, *, known: bool, **more: Any) -> Scores:
     """Return scores from means and bootstrap means of loss, floor, simplest method, ceiling."""
     loss, floor, linear, ceiling = (float(value) for value in means)
-    ends = {}
+    ends: dict[str, float] = {}
     for place, name in enumerate(("loss", "floor", "linear", "ceiling")):
         low, high = metrics.interval(drawn[:, place])
         ends |= {f"{name}_low": low, f"{name}_high": high}
     skill_low, skill_high = metrics.interval(metrics.skill(drawn[:, 0], drawn[:, 1], drawn[:, 3]))
-    scores = {
+    scores: dict[str, Any] = {
         "loss": loss, "floor": floor, "linear": linear, "ceiling": ceiling, **ends,
         "skill": float(metrics.skill(loss, floor, ceiling)), "skill_low": skill_low,
         "skill_high": skill_high, "linear_skill": float(metrics.skill(linear, floor, ceiling)),
@@ -354,9 +351,7 @@ def _coverage(
     width = high - low
     rows = []
     for name in ("all", *LETTERS):
-        here = (
-            np.ones(len(inside), bool) if name == "all" else cases.segments["rating"] == name
-        )
+        here = np.ones(len(inside), bool) if name == "all" else cases.segments["rating"] == name
         if here.sum() < LEAST_SEGMENT:
             continue
         ends_of = _share_interval(inside, here, codes, counts)

@@ -2,11 +2,12 @@ r"""Split rows by time and by issuer: train, tune, calibrate; evaluation has mar
 
 The histories of a pool stand one behind the other and make one calendar: month :math:`m` of history
 :math:`k` is the time :math:`(k-1)\,K + m`, with :math:`K` the months of a history whose labels are
-known. The first share of the calendar trains. What comes after is held out, by issuer in two halves:
-one tunes (number of trees, weights, settings), one calibrates (probabilities, intervals). In the
-history that the border falls into, a share of the issuers, chosen by a hash of their identifier, is
-on the training side and the others are held out, and rows whose label would look across the border
-are left out: the embargo. So no issuer is on two sides, and no label reaches a held-out month.
+known. The first share of the calendar trains. What comes after is held out, by issuer in two
+halves: one tunes (number of trees, weights, settings), one calibrates (probabilities, intervals).
+In the history that the border falls into, a share of the issuers, chosen by a hash of their
+identifier, is on the training side and the others are held out, and rows whose label would look
+across the border are left out: the embargo. So no issuer is on two sides, and no label reaches a
+held-out month.
 
 A pool of one history keeps at least half of its training months, whatever the horizon.
 """

@@ -26,7 +26,7 @@ MOST_PRICE_GAP: Final = 1.0
 
 def _log_spread(rows: pd.DataFrame) -> Floats:
     spread = rows["spread_bps"].to_numpy(float)
-    return np.log(spread, where=spread > 0, out=np.full(len(rows), np.nan))
+    return np.asarray(np.log(spread, where=spread > 0, out=np.full(len(rows), np.nan)))
 
 
 TASK: Final = Task(

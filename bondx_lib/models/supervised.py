@@ -210,9 +210,9 @@ class Supervised:
 
     def save(self, folder: Path) -> None:
         """Write each member to a file of its own, the linear model, and the card."""
-        places = {
-            f"{learner.name}{learner.suffix}": learner for learner in self._taught
-        } | {BASELINE: self._baseline}
+        places = {f"{learner.name}{learner.suffix}": learner for learner in self._taught} | {
+            BASELINE: self._baseline
+        }
         if self._shadow is not None:
             places[SHADOW] = self._shadow
         for file, learner in places.items():
@@ -235,8 +235,7 @@ class Supervised:
         shadow = Linear.load(folder / SHADOW, len(cls.shadow)) if cls.shadow else None
         width = len(_named(tuple(selected), shadow))
         taught = [
-            law.load(folder / f"{law.name}{law.suffix}", width)
-            for law in map(learners.get, names)
+            law.load(folder / f"{law.name}{law.suffix}", width) for law in map(learners.get, names)
         ]
         simplest = Linear.load(folder / BASELINE, len(cls.columns))
         return cls(tuple(taught), simplest, shadow, facts)
@@ -244,9 +243,7 @@ class Supervised:
     def card(self) -> dict[str, Any]:
         """Return what a reader should know of the model."""
         facts = self.facts
-        members = [
-            f"{member['learner']} {member['weight']:.2f}" for member in facts["members"]
-        ]
+        members = [f"{member['learner']} {member['weight']:.2f}" for member in facts["members"]]
         return {
             "purpose": self.purpose,
             "not for": self.not_for,
@@ -302,9 +299,7 @@ def settings_for(law: type[Supervised], name: str, tuned: Mapping[str, Any]) -> 
     return {**law.settings.get(name, {}), **tuned}
 
 
-def _shadow(
-    law: type[Supervised], panel: Panel, sides: Sides, rng: Generator
-) -> Linear | None:
+def _shadow(law: type[Supervised], panel: Panel, sides: Sides, rng: Generator) -> Linear | None:
     """Learn to guess the rating from other features, on the rows that teach and tune."""
     if not law.shadow:
         return None

@@ -1,9 +1,10 @@
 """Hyper-parameter search that goes on from epoch to epoch.
 
-In each epoch a model tries a few settings that it has not tried, beside its defaults and the best so
-far, on the rows that tune. The pool grows, so losses of different epochs cannot be compared; what is
-kept of a trial is its loss over that of the defaults in the same epoch. All trials so far are the
-study: the search reads them, and they lie in the run folder, one file for each epoch and model.
+In each epoch a model tries a few settings that it has not tried, beside its defaults and the best
+so far, on the rows that tune. The pool grows, so losses of different epochs cannot be compared;
+what is kept of a trial is its loss over that of the defaults in the same epoch. All trials so far
+are the study: the search reads them, and they lie in the run folder, one file for each epoch and
+model.
 Source of the sampler: Bergstra et al. [24].
 """
 
@@ -135,9 +136,7 @@ def search(
     ]
 
 
-def ask(
-    advanced: Advanced, before: Sequence[Trial], number: int, rng: Generator
-) -> list[Settings]:
+def ask(advanced: Advanced, before: Sequence[Trial], number: int, rng: Generator) -> list[Settings]:
     """Return settings to try next: fewer than asked for when a grid has none left.
 
     ``grid_search`` goes through all combinations in order, ``random`` draws from those not tried,

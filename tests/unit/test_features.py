@@ -130,3 +130,45 @@ def test_every_feature_has_a_family():
     """The families cover all features once."""
     listed = [name for family in features.FAMILIES.values() for name in family]
     assert sorted(listed) == sorted(features.FEATURES)
+
+
+def test_features_of_a_part_are_those_of_the_whole(drawn, matrix):
+    """With the market's medians taken once, issuers can be built in any parts: equal to the bit."""
+    medians = features.measure(drawn.panel)
+    part = pd.factorize(drawn.panel["issuer_id"])[0] % 3
+    built = pd.concat([features.build(drawn.panel[part == p], medians) for p in range(3)])
+    pd.testing.assert_frame_equal(built.sort_index(), matrix)
+
+
+def test_a_part_without_the_market_is_another_thing(drawn, matrix):
+    """Negative control: medians of a part are not those of the whole."""
+    half = pd.factorize(drawn.panel["issuer_id"])[0] % 2 == 0
+    assert not features.build(drawn.panel[half]).equals(matrix[half])
+
+
+def test_a_group_that_was_never_seen_has_no_median(drawn):
+    """Peers nobody has met give a missing feature, not an error."""
+    early = features.measure(drawn.panel[drawn.panel["month"] < 12])
+    built = features.build(drawn.panel, early)
+    late = (drawn.panel["month"] >= 12).to_numpy()
+    assert built.loc[late, "leverage_to_peers"].isna().all()
+    assert built.loc[~late, "leverage_to_peers"].notna().all()
+
+
+def test_an_issuers_norm_is_its_mean_so_far(drawn, matrix):
+    """Known answer: the value less the mean of all months up to it."""
+    panel = drawn.panel.drop_duplicates(["world", "issuer_id", "month"])
+    ordered = panel.sort_values("month")
+    so_far = ordered.groupby(["world", "issuer_id"])["leverage"].transform(
+        lambda values: values.expanding().mean()
+    )
+    expected = (ordered["leverage"] - so_far).reindex(panel.index).to_numpy(np.float32)
+    np.testing.assert_allclose(matrix.loc[panel.index, "leverage_to_norm"], expected, atol=1e-5)
+    seen = ordered.groupby(["world", "issuer_id"]).cumcount().reindex(panel.index) + 1
+    np.testing.assert_array_equal(matrix.loc[panel.index, "months_seen"], seen)
+
+
+def test_families_are_found_by_name():
+    """A feature of the project has its family; another has none."""
+    assert features.family_of("log_depth") == "liquidity"
+    assert features.family_of("mine") == "other"

@@ -116,9 +116,7 @@ def test_a_missing_column_is_named(pool, judge, fitted, name):
         fitted[name].predict(lacking)
     lacking = models.Panel(pool.rows.drop(columns="issuer_id"), pool.features)
     with pytest.raises(BadInput, match="issuer_id: is missing from the rows"):
-        models.get(name).train(
-            lacking, split_for(pool, name), CHOSEN, np.random.default_rng(1)
-        )
+        models.get(name).train(lacking, split_for(pool, name), CHOSEN, np.random.default_rng(1))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -169,7 +167,7 @@ def test_models_are_better_than_nothing_and_worse_than_the_truth(judge, fitted, 
 
 @pytest.mark.parametrize("name", LABELLED)
 def test_predictions_are_calibrated(judge, fitted, name):
-    """A line through label against prediction is near the diagonal, within what 16 histories teach."""
+    """A line through label against prediction is near the diagonal, as 16 histories teach it."""
     scores = scored(fitted[name], judge)
     assert scores.calibration_slope == pytest.approx(1, abs=0.6)
     assert scores.calibration_slope_low < scores.calibration_slope < scores.calibration_slope_high
@@ -178,7 +176,7 @@ def test_predictions_are_calibrated(judge, fitted, name):
 
 @pytest.mark.parametrize("name", LABELLED)
 def test_shuffled_labels_teach_nothing(pool, judge, name):
-    """Negative control: with labels dealt at random over issuers the skill is no better than zero."""
+    """Negative control: with labels dealt at random the skill is no better than zero."""
     rows = pool.rows.copy()
     known = rows[LABELS[name]].notna().to_numpy()
     values = rows[LABELS[name]].to_numpy(copy=True)

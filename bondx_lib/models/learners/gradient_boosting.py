@@ -81,9 +81,7 @@ class GradientBoosting:
         """Return the sum of the trees."""
         if len(matrix) == 0:
             return np.zeros(0)
-        return np.asarray(
-            self._booster.predict(matrix, raw_score=True, num_threads=1), np.float64
-        )
+        return np.asarray(self._booster.predict(matrix, raw_score=True, num_threads=1), np.float64)
 
     def contributions(self, matrix: Matrix) -> Floats:
         """Return what each feature adds to each row's raw answer (exact TreeSHAP), base last."""

@@ -6,8 +6,8 @@ r"""Linear learner: ridge and logistic regression on standardised, bounded featu
 with mean :math:`m` and deviation :math:`s` of the rows learnt from, and :math:`z = 0` where a
 feature is missing. The rating, whose effect no straight line describes, is joined by kinks between
 the letter grades. The penalty holds the size of the coefficients, so that many features may share
-what a few hundred issuers can teach. With ``squares`` each feature bends once. Source: Hoerl and Kennard
-[19].
+what a few hundred issuers can teach. With ``squares`` each feature bends once. Source: Hoerl and
+Kennard [19].
 """
 
 from __future__ import annotations

@@ -100,9 +100,7 @@ class XGBoost:
 def _data(
     matrix: Matrix, target: Floats, like: xgboost.QuantileDMatrix | None = None
 ) -> xgboost.QuantileDMatrix:
-    return xgboost.QuantileDMatrix(
-        matrix, target, ref=like, max_bin=SETTINGS["max_bin"], nthread=1
-    )
+    return xgboost.QuantileDMatrix(matrix, target, ref=like, max_bin=SETTINGS["max_bin"], nthread=1)
 
 
 def _constant(settings: dict[str, Any], lesson: Lesson) -> xgboost.Booster:
@@ -111,4 +109,6 @@ def _constant(settings: dict[str, Any], lesson: Lesson) -> xgboost.Booster:
     base = raw if lesson.kind == "value" else 1 / (1 + np.exp(-raw))
     rows = np.zeros((1, len(lesson.columns)), np.float32)
     settings = {**settings, "base_score": base, "max_depth": 1, "subsample": 1.0}
-    return xgboost.train(settings, _data(rows, np.array([base if lesson.kind == "value" else 0.0])), 0)
+    return xgboost.train(
+        settings, _data(rows, np.array([base if lesson.kind == "value" else 0.0])), 0
+    )
