@@ -396,7 +396,7 @@ def _calibrate(options: argparse.Namespace) -> int:
 def _ceilings(options: argparse.Namespace) -> int:
     from bondx_lib import reference
 
-    document = reference.make(threads=options.workers, progress=_say_now)
+    document = reference.make(workers=options.workers, progress=_say_now)
     print(f"written: {reference.write(document)}")
     return 0
 

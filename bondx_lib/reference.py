@@ -13,8 +13,10 @@ What the learner misses makes the true ceiling better than stated, never worse.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +26,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, roc_auc_score
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from bondx_lib import ceilings, features, market
 from bondx_lib import parameters as parameter_files
@@ -48,7 +51,7 @@ REPLICATES: Final = 400
 SETTINGS: Final = {
     "learning_rate": 0.04, "num_leaves": 63, "min_data_in_leaf": 150, "feature_fraction": 0.5,
     "bagging_fraction": 0.7, "bagging_freq": 1, "lambda_l2": 5.0, "max_bin": 255, "verbose": -1,
-    "deterministic": True, "force_row_wise": True, "seed": 1,
+    "deterministic": True, "force_row_wise": True, "num_threads": 1, "seed": 1,
 }  # fmt: skip
 OBJECTIVES: Final = {
     "spread": "regression", "downgrade": "cross_entropy", "liquidity_shock": "cross_entropy",
@@ -86,10 +89,10 @@ def make(
     train_worlds: Mapping[str, int] = TRAIN_WORLDS,
     test_worlds: int = TEST_WORLDS,
     bonds: int = BONDS,
-    threads: int = 1,
+    workers: int = 1,
     progress: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
-    """Return the ceilings of every task, as they are stored.
+    """Return the ceilings of every task, as they are stored, whatever the number of workers.
 
     Parameters
     ----------
@@ -97,19 +100,16 @@ def make(
         Worlds to learn each task from.
     test_worlds, bonds
         Worlds to judge on, and bonds in each world.
-    threads
-        Of the learner.
+    workers
+        Processes; each takes a task, with one thread a fit.
     progress
-        Called with a sentence after each step.
+        Called with a sentence after each task.
     """
-    train = draw("ceilings/train", train_worlds, bonds, TRAIN_BRANCHES)
-    progress(f"drew {max(train_worlds.values())} worlds to learn from")
-    test = draw("ceilings/test", dict.fromkeys(MODELS, test_worlds), bonds, TEST_BRANCHES)
-    progress(f"drew {test_worlds} worlds to judge on")
-    tasks = {}
-    for task in MODELS:
-        tasks[task] = _ceiling(task, train[task], test[task], train_worlds[task], threads)
-        progress(f"{task}: {tasks[task]['share']:.3f} of the way from floor to full state")
+    tasks: dict[str, Any] = {}
+    jobs = [(task, train_worlds[task], test_worlds, bonds) for task in MODELS]
+    for task, found in zip(MODELS, _mapped(_of_task, jobs, workers), strict=True):
+        tasks[task] = found
+        progress(f"{task}: {found['share']:.3f} of the way from floor to full state")
     return {
         "made_by": "make ceilings",
         "fingerprint": fingerprint(),
@@ -118,6 +118,26 @@ def make(
         "bonds": bonds,
         "tasks": tasks,
     }
+
+
+def _mapped(
+    function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int
+) -> Iterator[Any]:
+    """Yield the result of each job in order, from processes of their own if there are several."""
+    if workers == 1:
+        yield from (function(*job) for job in jobs)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(function, *job) for job in jobs]
+        yield from (one.result() for one in waiting)
+
+
+def _of_task(task: str, worlds: int, test_worlds: int, bonds: int) -> dict[str, Any]:
+    """Draw what one task needs and return its ceiling."""
+    with threadpool_limits(1):
+        train = draw("ceilings/train", {task: worlds}, bonds, TRAIN_BRANCHES)
+        test = draw("ceilings/test", {task: test_worlds}, bonds, TEST_BRANCHES)
+        return _ceiling(task, train[task], test[task], worlds)
 
 
 def write(document: dict[str, Any]) -> Path:
@@ -162,13 +182,13 @@ def changed_since_made() -> list[str]:
 def draw(stream: str, worlds: Mapping[str, int], bonds: int, branches: int) -> dict[str, Cases]:
     """Draw worlds in chunks and return the rows of every task, of as many worlds as it wants."""
     chosen = parameter_files.load(None, {"evaluation.branches": branches})
-    parts: dict[str, list[Cases]] = {task: [] for task in MODELS}
+    parts: dict[str, list[Cases]] = {task: [] for task in worlds}
     most = max(worlds.values())
     for first in range(0, most, CHUNK):
         here = min(CHUNK, most - first)
         drawn = market.simulate(chosen, f"{stream}/{first}", bonds=bonds, worlds=here, truth="full")
         table = features.build(drawn.panel)
-        for task in MODELS:
+        for task in worlds:
             if first < worlds[task]:
                 parts[task].append(_cases(task, drawn, table, first).of(worlds[task]))
     return {
@@ -205,12 +225,12 @@ def _cases(task: str, drawn: market.Market, table: pd.DataFrame, first: int) -> 
     )
 
 
-def _ceiling(task: str, train: Cases, test: Cases, worlds: int, threads: int) -> dict[str, Any]:
+def _ceiling(task: str, train: Cases, test: Cases, worlds: int) -> dict[str, Any]:
     curve: list[dict[str, Any]] = []
     predicted = test.truth
     for halving in HALVINGS:
         part = train.of(worlds // halving)
-        chosen, predicted = _best(task, part, test, worlds // halving, threads)
+        chosen, predicted = _best(task, part, test, worlds // halving)
         losses = _losses(task, test, predicted)
         curve.append({"worlds": worlds // halving, "rows": len(part.truth), "learner": chosen,
                       "share": _share(task, losses, np.ones(len(test.truth)))})  # fmt: skip
@@ -226,18 +246,18 @@ def _ceiling(task: str, train: Cases, test: Cases, worlds: int, threads: int) ->
     }  # fmt: skip
 
 
-def _best(task: str, train: Cases, test: Cases, worlds: int, threads: int) -> tuple[str, Floats]:
+def _best(task: str, train: Cases, test: Cases, worlds: int) -> tuple[str, Floats]:
     """Return the learner that does best on held-out worlds, and what it says of the test rows."""
     border = worlds - max(int(VALIDATION_SHARE * worlds), 1)
     fit, check = train.where(train.world < border), train.where(train.world >= border)
     asked = (check.matrix, test.matrix)
     flat = [np.zeros(len(rows)) for rows in (fit.matrix, *asked)]
-    said = {"trees": _boosted(task, fit, check, flat, asked, threads)}
+    said = {"trees": _boosted(task, fit, check, flat, asked)}
     if task != "anomaly":
         line = _line(task, fit)
         starts = [line.raw(rows) for rows in (fit.matrix, *asked)]
         said["line"] = starts[1:]
-        said["line, then trees"] = _boosted(task, fit, check, starts, asked, threads)
+        said["line, then trees"] = _boosted(task, fit, check, starts, asked)
         said["mean of trees"] = _mean(said["trees"], said["line, then trees"])
         said["mean of line and trees"] = _mean(said["line"], said["trees"])
     losses = {
@@ -268,10 +288,9 @@ def _boosted(
     check: Cases,
     starts: list[Floats],
     asked: tuple[NDArray[np.float32], ...],
-    threads: int,
 ) -> list[Floats]:
     """Add trees to the raw answers given until held-out worlds no longer gain."""
-    settings = {**SETTINGS, "objective": OBJECTIVES[task], "num_threads": threads}
+    settings = {**SETTINGS, "objective": OBJECTIVES[task]}
     known = lgb.Dataset(fit.matrix, fit.truth, init_score=starts[0])
     held = lgb.Dataset(check.matrix, check.truth, reference=known, init_score=starts[1])
     booster = lgb.train(
@@ -279,7 +298,7 @@ def _boosted(
         callbacks=[lgb.early_stopping(STOP_AFTER, verbose=False)],
     )  # fmt: skip
     return [
-        start + np.asarray(booster.predict(rows, raw_score=True, num_threads=threads), float)
+        start + np.asarray(booster.predict(rows, raw_score=True, num_threads=1), float)
         for start, rows in zip(starts[1:], asked, strict=True)
     ]
 

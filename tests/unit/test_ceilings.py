@@ -60,13 +60,19 @@ def test_making_them_says_what_it_does_and_keeps_the_order(made):
     """All tasks, a curve with as many worlds as asked for, floors above ceilings above truth."""
     document, said = made
     assert set(document["tasks"]) == set(MODELS)
-    assert len(said) == 2 + len(MODELS)
+    assert len(said) == len(MODELS)
     for task, measure in LOSSES.items():
         result = document["tasks"][task]
         assert [step["worlds"] for step in result["learning_curve"]] == [2, 4, 8, 16]
         assert result["floor"][measure] > result["full_state"][measure]
         assert result["share"] < 1
     assert document["tasks"]["anomaly"]["ceiling"]["average_precision"] > 0.5
+
+
+def test_workers_change_nothing(made):
+    """Two processes or one: the same document."""
+    again = reference.make(FEW, test_worlds=6, bonds=60, workers=2)
+    assert again == made[0]
 
 
 def test_a_guess_that_knows_the_truth_has_share_one():
