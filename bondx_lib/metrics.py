@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import coo_array
 from scipy.special import expit
 
 Floats = NDArray[np.float64]
@@ -111,36 +112,51 @@ def paired_difference(
 
 
 def average_precision(
-    label: ArrayLike, score: ArrayLike, weights: ArrayLike | None = None
+    label: ArrayLike,
+    score: ArrayLike,
+    codes: NDArray[np.int64] | None = None,
+    counts: ArrayLike | None = None,
 ) -> Floats:
-    """Return the average precision, for one weighting of the rows or for many at once.
+    """Return the average precision, of the rows as they are or in many resamples at once.
 
     Parameters
     ----------
     label, score
         Shape (rows,); a higher score means more likely positive. Ties count together.
-    weights
-        Shape (replicates, rows); one row of ones if not given.
+    codes, counts
+        From :func:`resample_weights`; each row once if not given.
 
     Returns
     -------
-    Shape (replicates,).
+    Shape (replicates,); NaN where a resample has no positive row.
+
+    Notes
+    -----
+    Precision is asked only at the scores of positive rows, so rows are first counted by cluster and
+    by the positive scores they lie between.
 
     Examples
     --------
     >>> average_precision([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]).round(4).tolist()
     [0.8333]
     """
-    order = np.argsort(-np.asarray(score, float), kind="stable")
-    ordered = np.asarray(score, float)[order]
-    last_of_tie = np.append(ordered[1:] != ordered[:-1], True)
-    weight = np.ones((1, len(order))) if weights is None else np.asarray(weights, float)
-    weight = weight[:, order]
-    hits = np.cumsum(weight * np.asarray(label, float)[order], axis=1)[:, last_of_tie]
-    seen = np.cumsum(weight, axis=1)[:, last_of_tie]
+    positive = np.asarray(label, float) > 0
+    ranked = -np.asarray(score, float)
+    steps = np.unique(ranked[positive])
+    if codes is None or counts is None:
+        codes, counts = np.zeros(len(ranked), np.int64), np.ones((1, 1))
+    weight = np.asarray(counts, float)
+    place = np.searchsorted(steps, ranked)
+    shape = (weight.shape[1], len(steps) + 1)
+
+    def counted(which: NDArray[np.bool_]) -> Floats:
+        table = coo_array((np.ones(which.sum()), (codes[which], place[which])), shape).tocsr()
+        return np.asarray(weight @ table)[:, :-1]
+
+    gained = counted(positive)
+    hits, seen = np.cumsum(gained, axis=1), np.cumsum(counted(place < len(steps)), axis=1)
     precision = np.divide(hits, seen, out=np.zeros_like(hits), where=seen > 0)
-    gained = np.diff(hits, axis=1, prepend=0)
-    total = hits[:, -1]
+    total = gained.sum(axis=1)
     area = (precision * gained).sum(axis=1)
     return np.asarray(np.divide(area, total, out=np.full(len(total), np.nan), where=total > 0))
 

@@ -195,9 +195,9 @@ def gain(
         return metrics.paired_difference(
             cases.losses(old), cases.losses(new), cases.issuer, replicates, rng
         )
-    weights = _row_weights(*metrics.resample_weights(cases.issuer, replicates, rng))
-    gains = metrics.average_precision(cases.label, new, weights)
-    gains = gains - metrics.average_precision(cases.label, old, weights)
+    codes, counts = metrics.resample_weights(cases.issuer, replicates, rng)
+    gains = metrics.average_precision(cases.label, new, codes, counts)
+    gains = gains - metrics.average_precision(cases.label, old, codes, counts)
     low, high = metrics.interval(gains)
     whole = metrics.average_precision(cases.label, new)[0]
     return float(whole - metrics.average_precision(cases.label, old)[0]), low, high
@@ -270,20 +270,23 @@ def _damage_scores(
     codes: NDArray[np.int64],
     counts: Floats,
 ) -> Scores:
-    weights = _row_weights(codes, counts)
-    ones = np.ones((1, len(codes)))
+    once = np.ones((1, counts.shape[1]))
     open_ = 1 - ceilings.share(model.task.ceiling)
 
-    def bounds(weight: Floats) -> Floats:
-        empty = 1 - (weight @ cases.label) / weight.sum(axis=1)
-        found = [metrics.average_precision(cases.label, p, weight) for p in (predicted, simplest)]
-        return np.stack([1 - found[0], empty, 1 - found[1], open_ * empty], axis=1)
+    def bounds(counts: Floats) -> Floats:
+        share = metrics.cluster_means(cases.label[:, None], codes, counts)[:, 0]
+        found, simple = (
+            metrics.average_precision(cases.label, said, codes, counts)
+            for said in (predicted, simplest)
+        )
+        empty = 1 - share
+        return np.stack([1 - found, empty, 1 - simple, open_ * empty], axis=1)
 
     prevalence = float(cases.label.mean())
     both = 0 < prevalence < 1
     alerts = alerted(model, panel, predicted)
     return _bounded(
-        model, bounds(ones)[0], bounds(weights), known=True, full_state=0.0,
+        model, bounds(once)[0], bounds(counts), known=True, full_state=0.0,
         rows=len(predicted), events=int(cases.label.sum()),
         accuracy=float((alerts == (cases.label == 1)).mean()),
         base_rate=max(prevalence, 1 - prevalence),
@@ -298,10 +301,6 @@ def alerted(model: Model, panel: Panel, predicted: Floats) -> Bools:
     """Return which rows raise an alert; a model without thresholds raises none."""
     alerts = getattr(model, "alerts", None)
     return np.zeros(len(predicted), bool) if alerts is None else alerts(panel, predicted)
-
-
-def _row_weights(codes: NDArray[np.int64], counts: Floats) -> Floats:
-    return np.asarray(counts[:, codes])
 
 
 def _segments(

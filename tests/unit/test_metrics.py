@@ -34,18 +34,21 @@ def test_log_loss_is_that_of_scikit_learn():
     )
 )
 def test_average_precision_is_that_of_scikit_learn(rows):
-    """Also with ties and with weights."""
+    """Also with ties, and with rows that are drawn more than once."""
     label, score = (np.array(column, float) for column in zip(*rows, strict=True))
     ours = metrics.average_precision(label, score)[0]
     assert ours == pytest.approx(average_precision_score(label, score))
     weights = 1.0 + np.arange(len(label)) % 3
     theirs = average_precision_score(label, score, sample_weight=weights)
-    assert metrics.average_precision(label, score, weights[None])[0] == pytest.approx(theirs)
+    own = np.arange(len(label))
+    assert metrics.average_precision(label, score, own, weights[None])[0] == pytest.approx(theirs)
 
 
 def test_average_precision_without_positives_is_no_number():
     """A replicate that draws no damaged row says nothing."""
-    assert np.isnan(metrics.average_precision([1, 0], [0.2, 0.1], [[0, 1]]))[0]
+    own = np.arange(2)
+    assert np.isnan(metrics.average_precision([1, 0], [0.2, 0.1], own, [[0, 1]]))[0]
+    assert np.isnan(metrics.average_precision([0, 0], [0.2, 0.1]))[0]
 
 
 def test_cluster_means_weigh_rows_of_a_cluster_together():
