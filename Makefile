@@ -13,8 +13,9 @@ installed = $(VENV)/.installed-$(1)-$(shell cat locks/$(1).txt pyproject.toml | 
 RUN := $(call installed,run)
 TEST := $(call installed,test)
 DEV := $(call installed,dev)
+BENCHMARK := $(call installed,benchmark)
 
-.PHONY: run test check lab lock realism calibrate ceilings benchmark clean help
+.PHONY: run test check lab lock realism calibrate ceilings benchmark bench-models clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
@@ -52,6 +53,9 @@ ceilings: $(RUN)
 benchmark: $(RUN)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/generator.py
 
+bench-models: $(BENCHMARK)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/models.py
+
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -65,6 +69,7 @@ help:
 	@echo "make calibrate  fit the market's constants to them again (minutes)"
 	@echo "make ceilings   make the ceilings of the models again (minutes)"
 	@echo "make benchmark  measure the speed and the memory of drawing markets"
+	@echo "make bench-models  compare the models with other methods (about ten minutes)"
 	@echo "make clean  remove the environment and all caches, but no run"
 
 $(RUN): | $(BIN)/python
@@ -78,6 +83,11 @@ $(TEST): | $(BIN)/python
 $(DEV): | $(BIN)/python
 	locks/install dev $(BIN)/python $(UV)
 	@rm -f $(VENV)/.installed-*; touch $(DEV) $(TEST) $(RUN)
+
+# Beside the other sets: run, and what the models are compared with.
+$(BENCHMARK): | $(BIN)/python
+	locks/install benchmark $(BIN)/python $(UV)
+	@rm -f $(VENV)/.installed-*; touch $(BENCHMARK) $(RUN)
 
 $(BIN)/python:
 	@$(or $(PYTHON),false) -c '$(SUPPORTED)' || { \

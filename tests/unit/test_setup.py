@@ -23,7 +23,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-SETS = {"run": ["build"], "test": ["build", "test"], "dev": ["build", "test", "dev"]}
+SETS = {"run": ["build"], "test": ["build", "test"], "dev": ["build", "test", "dev"],
+        "benchmark": ["build", "benchmark"]}  # fmt: skip
 CONDA_NAMES = {"py-xgboost-cpu": "xgboost-cpu", "pandera-pandas": "pandera"}
 PIN = re.compile(
     r"^([\w.-]+)==(\S+)(?: ; (.+?))? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.M
@@ -68,6 +69,12 @@ def test_every_python_gets_the_same_version() -> None:
 def test_sets_lie_inside_one_another() -> None:
     """Going from run to test to dev only adds packages."""
     assert pins("run").items() < pins("test").items() < pins("dev").items()
+
+
+def test_the_benchmark_set_is_the_run_set_and_one_package() -> None:
+    """What the models are compared with changes nothing of what they run on."""
+    assert pins("run").items() < pins("benchmark").items()
+    assert len(pins("benchmark")) == len(pins("run")) + 1
 
 
 @pytest.mark.parametrize(
