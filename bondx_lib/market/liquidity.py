@@ -41,6 +41,8 @@ BY_FUNDING, BY_BASE, BY_SHOCK, BY_TREND = 0.55, 0.55, 0.85, 1.6
 SHOCK_SIZE, SHOCK_KEEP = 1.5, 0.55
 FUNDING_PUSH: Final = 0.35
 HABIT_SD, WANDER_SD, WANDER_KEEP = 0.45, 0.30, 0.80
+BY_AGE, BY_NOTCH, BY_AMOUNT = 0.30, 0.04, -0.45
+"""Base illiquidity by log of one year plus age, by notch, and by log of the amount."""
 
 CENTRES: Final = np.array([1.0, 6, 9, 12, 15, 18, 21])
 BUSINESS_DAYS: Final = 21
@@ -93,10 +95,10 @@ def simulate(
 
 
 def _base(bonds: Bonds, rating: Ints, age_years: Floats) -> Floats:
-    of_bond = HABIT_SD * bonds.habit - 0.45 * np.log(bonds.amount / 5e8)
+    of_bond = HABIT_SD * bonds.habit + BY_AMOUNT * np.log(bonds.amount / 5e8)
     return np.asarray(
-        0.30 * (np.log1p(np.maximum(age_years, 0)) - 1.4)
-        + 0.04 * (rating - 9)
+        BY_AGE * (np.log1p(np.maximum(age_years, 0)) - 1.4)
+        + BY_NOTCH * (rating - 9)
         + of_bond[bonds.current]
     )
 

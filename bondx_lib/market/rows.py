@@ -34,6 +34,8 @@ Bools = NDArray[np.bool_]
 CALL_LAG_MONTHS: Final = 3
 LONGEST_RATING_AGE: Final = 120
 SHORTEST_DAYS: Final = 30
+FUNDING_UNIT_BPS: Final = 28.0
+"""By how much the published funding spread rises with a unit of funding tightness."""
 """Bonds leave the market when so many days (30/360) or fewer are left."""
 
 
@@ -360,7 +362,7 @@ def indicators(economy: macro.State, burn_in: int, streams: Streams) -> dict[str
         "equity_index_volatility": np.exp(
             np.log(17) + 0.75 * now.premium + 0.10 * now.funding + 0.10 * noise[:, 1]
         ),
-        "funding_spread_bps": 30 + 28 * now.funding + 6 * noise[:, 2],
+        "funding_spread_bps": 30 + FUNDING_UNIT_BPS * now.funding + 6 * noise[:, 2],
         "regime_observed": Words(called, _REGIMES),
     }
 
