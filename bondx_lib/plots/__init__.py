@@ -39,7 +39,7 @@ from bondx_lib.plots.models import (
     loss_by_rating,
     recall_by_corruption,
 )
-from bondx_lib.plots.style import MODEL_TITLES, png
+from bondx_lib.plots.style import png
 from bondx_lib.plots.training import (
     convergence,
     describe_convergence,
@@ -54,7 +54,6 @@ from bondx_lib.plots.training import (
 )
 
 __all__ = [
-    "MODEL_TITLES",
     "audit_skill",
     "calibration",
     "convergence",

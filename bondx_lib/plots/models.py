@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from bondx_lib.plots.style import (
-    INK,
-    MODEL_COLOURS,
-    MODEL_TITLES,
-    MUTED,
-    panels,
-    styled,
-)
-from bondx_lib.schema import LETTERS, MODELS
+from bondx_lib.plots.style import INK, MODEL_COLOURS, MUTED, colours, panels, styled, title
+from bondx_lib.schema import LETTERS
+
+SIMPLEST: Final[dict[str, Any]] = {
+    "marker": "D", "color": INK, "markerfacecolor": "white", "markersize": 6.5,
+    "markeredgewidth": 1.3, "zorder": 3,
+}  # fmt: skip
+"""How the simplest method is marked: a hollow diamond, so that its shape alone tells it apart."""
 
 
 @styled
 def audit_skill(scores: pd.DataFrame) -> Figure:
-    """Draw the skill of the four champions on the audit market between floor and ceiling.
+    """Draw the champions' skill on the audit market, and that of the simplest methods.
 
     Parameters
     ----------
     scores
-        ``model``, ``skill``, ``skill_low``, ``skill_high``; one row a model.
+        ``model``, ``skill``, ``skill_low``, ``skill_high``, ``linear_skill`` (of the simplest
+        method on the same rows) and ``known`` (bool, whether the ceiling is); one row a model.
     """
-    rows = scores.set_index("model").loc[[name for name in MODELS if name in set(scores["model"])]]
-    figure, (ax,) = panels(1, 1, 0.9 + 0.48 * len(rows))
-    lowest = float(np.clip(np.nanmin([*rows["skill_low"], -0.05]) - 0.03, -1.0, None))
-    ax.set(xlim=(lowest, 1.08), ylim=(len(rows) - 0.4, -0.75), xlabel="skill, with 95 % interval")
-    for position, (model, row) in enumerate(rows.iterrows()):
-        _skill_dot(ax, position, row, MODEL_COLOURS[str(model)])
+    rows = scores.set_index("model")
+    figure, (ax,) = panels(1, 1, 1.15 + 0.48 * len(rows))
+    ends = [*rows["skill_low"], *rows["linear_skill"], -0.05]
+    lowest = float(np.clip(np.nanmin(ends) - 0.03, -1.0, None))
+    ax.set(xlim=(lowest, 1.08), ylim=(len(rows) - 0.4, -0.75), xlabel="skill on the audit market")
     for limit in (0.0, 1.0):
         ax.axvline(limit, color=MUTED, linewidth=1.0, linestyle=":")
-    ax.set_yticks(range(len(rows)), [MODEL_TITLES[str(name)] for name in rows.index])
+    for position, ((_, row), colour) in enumerate(
+        zip(rows.iterrows(), colours(scores["model"]).values(), strict=True)
+    ):
+        _skill_dot(ax, position, row, colour)
+    names = [
+        title(str(name)) + ("" if known else "\nno ceiling known")
+        for name, known in rows["known"].items()
+    ]
+    ax.set_yticks(range(len(rows)), names)
+    _skill_key(figure)
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0\nfloor", "0.25", "0.5", "0.75", "1\nceiling"])
     ax.tick_params(axis="y", length=0)
     ax.grid(False)
@@ -45,11 +56,10 @@ def audit_skill(scores: pd.DataFrame) -> Figure:
 
 def describe_audit_skill(scores: pd.DataFrame) -> str:
     """Say what :func:`audit_skill` shows."""
-    parts = [f"{MODEL_TITLES[row['model']]} {_skill_words(row)}" for _, row in scores.iterrows()]
+    parts = [f"{title(row['model'])} {_skill_words(row)}" for _, row in scores.iterrows()]
     return (
-        "Skill on the audit market with 95 % intervals, where 0 is the floor and 1 the ceiling: "
-        + ", ".join(parts)
-        + "."
+        "Skill on the audit market with 95 % intervals, where 0 is the floor and 1 the ceiling; "
+        "a hollow diamond marks the simplest method on the same rows: " + "; ".join(parts) + "."
     )
 
 
@@ -63,25 +73,29 @@ def calibration(deciles: pd.DataFrame) -> Figure:
         ``model``, ``predicted`` (mean of the decile), ``observed`` (share of events), ``low``,
         ``high``; probabilities between 0 and 1.
     """
-    names = [name for name in MODELS if name in set(deciles["model"])]
-    figure, axes = panels(1, len(names), 3.2)
-    for model, ax in zip(names, axes, strict=True):
-        _calibration_panel(ax, deciles[deciles["model"] == model], model)
-    axes[0].set_ylabel("observed frequency, %")
+    shown = colours(deciles["model"])
+    lines = -(-len(shown) // 2)
+    figure, axes = panels(lines, min(2, len(shown)), 0.2 + 3.0 * lines)
+    for (model, colour), ax in zip(shown.items(), axes, strict=False):
+        _calibration_panel(ax, deciles[deciles["model"] == model], title(model), colour)
+    for ax in axes[len(shown) :]:
+        ax.set_visible(False)
+    for ax in axes[:: min(2, len(shown))]:
+        ax.set_ylabel("observed frequency, %")
     return figure
 
 
 def describe_calibration(deciles: pd.DataFrame) -> str:
     """Say what :func:`calibration` shows."""
     parts = []
-    for model in [name for name in MODELS if name in set(deciles["model"])]:
+    for model in colours(deciles["model"]):
         rows = deciles[deciles["model"] == model].sort_values("predicted")
         inside = int(
             ((rows["low"] <= rows["predicted"]) & (rows["predicted"] <= rows["high"])).sum()
         )
         top = rows.iloc[-1]
         parts.append(
-            f"{MODEL_TITLES[model]}: {inside} of {len(rows)} deciles have the prediction within "
+            f"{title(model)}: {inside} of {len(rows)} deciles have the prediction within "
             f"the interval of what happened; the highest decile predicts "
             f"{100 * top['predicted']:.1f} % and {100 * top['observed']:.1f} % happened"
         )
@@ -90,26 +104,30 @@ def describe_calibration(deciles: pd.DataFrame) -> str:
 
 @styled
 def loss_by_rating(segments: pd.DataFrame) -> Figure:
-    """Draw each champion's loss by letter grade, with intervals.
+    """Draw each champion's loss by letter grade, with intervals, and what no model loses there.
 
     Parameters
     ----------
     segments
-        ``model``, ``rating`` (letter), ``loss``, ``low``, ``high``, ``loss_name``.
+        ``model``, ``by``, ``segment``, ``loss``, ``low``, ``high``, ``floor``, ``loss_name``; only
+        rows by rating are drawn.
     """
-    names = [name for name in MODELS if name in set(segments["model"])]
-    figure, axes = panels(-(-len(names) // 2), min(2, len(names)), 4.6)
-    for model, ax in zip(names, axes, strict=False):
-        rows = segments[segments["model"] == model].set_index("rating")
+    graded = segments[segments["by"] == "rating"]
+    shown = colours(graded["model"])
+    lines = -(-len(shown) // 2)
+    figure, axes = panels(lines, min(2, len(shown)), 0.2 + 2.3 * lines)
+    for (model, colour), ax in zip(shown.items(), axes, strict=False):
+        rows = graded[graded["model"] == model].set_index("segment")
         rows = rows.loc[[letter for letter in LETTERS if letter in rows.index]]
         places = np.arange(len(rows))
-        ax.vlines(places, rows["low"], rows["high"], color=MODEL_COLOURS[model], alpha=0.4,
-                  linewidth=5)  # fmt: skip
-        ax.plot(places, rows["loss"], "o", color=MODEL_COLOURS[model])
+        ax.vlines(places, rows["low"], rows["high"], color=colour, alpha=0.4, linewidth=5)
+        ax.plot(places, rows["floor"], "_", color=INK, markersize=13, markeredgewidth=1.4)
+        ax.plot(places, rows["loss"], "o", color=colour)
         ax.set_xticks(places, list(rows.index), fontsize=8.5)
-        ax.set(title=MODEL_TITLES[model], ylabel=_short(str(rows["loss_name"].iloc[0])))
-        ax.set_ylim(bottom=0 if float(rows["low"].min()) >= 0 else None)
-    for ax in axes[len(names) :]:
+        ax.set_xlim(-0.6, len(rows) - 0.4)
+        ax.set(title=title(model), ylabel=_short(str(rows["loss_name"].iloc[0])))
+        ax.set_ylim(bottom=0 if float(rows["loss"].min()) >= 0 else None)
+    for ax in axes[len(shown) :]:
         ax.set_visible(False)
     return figure
 
@@ -117,13 +135,16 @@ def loss_by_rating(segments: pd.DataFrame) -> Figure:
 def describe_loss_by_rating(segments: pd.DataFrame) -> str:
     """Say what :func:`loss_by_rating` shows."""
     parts = []
-    for model in [name for name in MODELS if name in set(segments["model"])]:
-        rows = segments[segments["model"] == model]
+    graded = segments[segments["by"] == "rating"]
+    for model in colours(graded["model"]):
+        rows = graded[graded["model"] == model]
         ordered = rows.sort_values("loss")
         best, worst = ordered.iloc[0], ordered.iloc[-1]
+        above = int((rows["loss"] > rows["floor"]).sum())
         parts.append(
-            f"{MODEL_TITLES[model]} is worst for {worst['rating']} ({worst['loss']:.3g}) and best "
-            f"for {best['rating']} ({best['loss']:.3g})"
+            f"{title(model)} loses most for {worst['segment']} ({worst['loss']:.3g}) and least for "
+            f"{best['segment']} ({best['loss']:.3g}), and more than the floor in {above} of "
+            f"{len(rows)} grades"
         )
     return "Loss on the audit market by letter grade. " + "; ".join(parts) + "."
 
@@ -163,8 +184,10 @@ def describe_recall_by_corruption(recalls: pd.DataFrame) -> str:
 
 
 def _skill_dot(ax: Axes, position: int, row: pd.Series, colour: str) -> None:
-    """Draw one skill and its interval; what lies outside the axes ends at their edge."""
+    """Draw skill, interval and simplest method; what lies outside the axes ends at their edge."""
     left, right = ax.get_xlim()
+    if not np.isnan(row["linear_skill"]):
+        ax.plot(np.clip(row["linear_skill"], left, right), position, **SIMPLEST, clip_on=False)
     if np.isnan(row["skill"]):
         ax.annotate("draw too small to say", (0.5, position), ha="center", va="center",
                     fontsize=9.5, color=MUTED)  # fmt: skip
@@ -177,20 +200,37 @@ def _skill_dot(ax: Axes, position: int, row: pd.Series, colour: str) -> None:
                 textcoords="offset points", ha="center", fontsize=9.5, color=INK)  # fmt: skip
 
 
+def _skill_key(figure: Figure) -> None:
+    """Say what the marks mean, above the axes."""
+    marks = [
+        Line2D([], [], color=MUTED, marker="o", markersize=7, linewidth=4, alpha=0.8),
+        Line2D([], [], linestyle="", **SIMPLEST),
+    ]
+    figure.legend(
+        marks, ["champion, with 95 % interval", "simplest method, same rows"], ncols=2,
+        loc="outside upper left", frameon=False, fontsize=9, labelcolor=MUTED, handletextpad=0.6,
+    )  # fmt: skip
+
+
 def _skill_words(row: pd.Series) -> str:
     if np.isnan(row["skill"]):
         return "not known, because the draw is too small"
-    return f"{row['skill']:.2f} ({row['skill_low']:.2f} to {row['skill_high']:.2f})"
+    words = f"{row['skill']:.2f} ({row['skill_low']:.2f} to {row['skill_high']:.2f})"
+    if not row["known"]:
+        words += " as a share of the floor, because no ceiling is known"
+    if not np.isnan(row["linear_skill"]):
+        words += f", simplest method {row['linear_skill']:.2f}"
+    return words
 
 
-def _calibration_panel(ax: Axes, rows: pd.DataFrame, model: str) -> None:
+def _calibration_panel(ax: Axes, rows: pd.DataFrame, name: str, colour: str) -> None:
     percent = 100 * rows[["predicted", "observed", "low", "high"]].sort_values("predicted")
     top = 1.08 * float(percent[["predicted", "high"]].to_numpy().max())
     ax.plot([0, top], [0, top], color=MUTED, linewidth=1.0, linestyle=":")
     ax.vlines(percent["predicted"], percent["low"], percent["high"],
-              color=MODEL_COLOURS[model], alpha=0.4, linewidth=3)  # fmt: skip
-    ax.plot(percent["predicted"], percent["observed"], "o", color=MODEL_COLOURS[model])
-    ax.set(title=MODEL_TITLES[model], xlabel="predicted, %", xlim=(0, top), ylim=(0, top))
+              color=colour, alpha=0.4, linewidth=3)  # fmt: skip
+    ax.plot(percent["predicted"], percent["observed"], "o", color=colour)
+    ax.set(title=name, xlabel="predicted, %", xlim=(0, top), ylim=(0, top))
 
 
 def _short(loss_name: str) -> str:

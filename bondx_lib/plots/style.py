@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import io
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, ParamSpec
 
 import matplotlib as mpl
@@ -35,12 +35,8 @@ MODEL_COLOURS: Final = {
     "liquidity_shock": "#00785a",
     "anomaly": "#8f3f77",
 }
-MODEL_TITLES: Final = {
-    "spread": "Spread",
-    "downgrade": "Downgrade",
-    "liquidity_shock": "Liquidity shock",
-    "anomaly": "Anomaly",
-}
+SPARE_COLOURS: Final = ("#4a4fb5", "#6b5300", "#00707d", "#a8325e")
+"""For models that packages add, in turn."""
 
 STYLE: Final[dict[str, object]] = {
     **sns.axes_style("ticks"),
@@ -85,6 +81,25 @@ def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
             return draw(*args, **kwargs)
 
     return drawn
+
+
+def title(model: str) -> str:
+    """Return what a reader calls a model.
+
+    >>> title("liquidity_shock")
+    'Liquidity shock'
+    """
+    return model.replace("_", " ").capitalize()
+
+
+def colours(models: Iterable[str]) -> dict[str, str]:
+    """Return the models, each once and in order, with their colours.
+
+    >>> colours(["spread", "bid_ask", "spread"])
+    {'spread': '#0072b2', 'bid_ask': '#4a4fb5'}
+    """
+    spare = itertools.cycle(SPARE_COLOURS)
+    return {name: MODEL_COLOURS.get(name) or next(spare) for name in dict.fromkeys(models)}
 
 
 def canvas(height_inches: float) -> Figure:

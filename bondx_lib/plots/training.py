@@ -16,17 +16,16 @@ from bondx_lib.plots.style import (
     BAD,
     GOOD,
     INK,
-    MODEL_COLOURS,
-    MODEL_TITLES,
     MUTED,
     RULE,
+    colours,
     margin_label,
     panels,
     spread_apart,
     styled,
+    title,
     whole_epochs,
 )
-from bondx_lib.schema import MODELS
 
 VERDICT_CODES: Final = {"pass": 0, "not_applicable": 1, "fail": 2}
 CODE_MARKS: Final = ("", "?", "×")
@@ -44,14 +43,15 @@ def skill_by_epoch(skills: pd.DataFrame) -> Figure:
     ----------
     skills
         Rows of one model and epoch: ``model``, ``epoch``, ``skill``, ``skill_low``,
-        ``skill_high`` of the champion after the epoch, and ``promoted`` (bool).
+        ``skill_high`` of the champion after the epoch, ``promoted`` (bool) and ``known`` (bool,
+        whether the model's ceiling is known).
     """
-    present = _present(skills)
-    figure, axes = panels(
-        -(-len(present) // 2), min(2, len(present)), 4.9, sharex=True, sharey=True
-    )
-    for model, ax in zip(present, axes, strict=False):
-        _skill_panel(ax, skills[skills["model"] == model].sort_values("epoch"), model)
+    present = colours(skills["model"])
+    lines = -(-len(present) // 2)
+    figure, axes = panels(lines, min(2, len(present)), 0.7 + 2.1 * lines, sharex=True, sharey=True)
+    for (model, colour), ax in zip(present.items(), axes, strict=False):
+        rows = skills[skills["model"] == model].sort_values("epoch")
+        _skill_panel(ax, rows, title(model), colour)
     for ax in axes[len(present) :]:
         ax.set_visible(False)
     lowest = float(np.nanmin([*skills["skill_low"], -0.05]))
@@ -63,16 +63,16 @@ def skill_by_epoch(skills: pd.DataFrame) -> Figure:
 def describe_skill_by_epoch(skills: pd.DataFrame) -> str:
     """Say what :func:`skill_by_epoch` shows."""
     parts = []
-    for model in _present(skills):
+    for model in colours(skills["model"]):
         rows = skills[skills["model"] == model].sort_values("epoch")
         promoted = int(rows["promoted"].sum())
         rows = rows.dropna(subset="skill")
         if rows.empty:
-            parts.append(f"{MODEL_TITLES[model]} not known, because the draw is too small")
+            parts.append(f"{title(model)} not known, because the draw is too small")
             continue
         first, last = rows.iloc[0], rows.iloc[-1]
         parts.append(
-            f"{MODEL_TITLES[model]} from {first['skill']:.2f} in epoch {first['epoch']} to "
+            f"{title(model)} from {first['skill']:.2f} in epoch {first['epoch']} to "
             f"{last['skill']:.2f} in epoch {last['epoch']} "
             f"(promoted {_times(promoted)})"
         )
@@ -219,11 +219,9 @@ def training_time(times: pd.DataFrame) -> Figure:
         ``epoch``, ``model``, ``seconds``.
     """
     figure, (ax,) = panels(1, 1, 2.9)
-    for model in _present(times):
+    for model, colour in colours(times["model"]).items():
         rows = times[times["model"] == model].sort_values("epoch")
-        ax.plot(
-            rows["epoch"], rows["seconds"], color=MODEL_COLOURS[model], marker="o", markersize=3.5
-        )
+        ax.plot(rows["epoch"], rows["seconds"], color=colour, marker="o", markersize=3.5)
     _label_line_ends(ax, times, "seconds")
     ax.set(ylabel="seconds", ylim=(0, None))
     whole_epochs(ax)
@@ -233,13 +231,13 @@ def training_time(times: pd.DataFrame) -> Figure:
 def describe_training_time(times: pd.DataFrame) -> str:
     """Say what :func:`training_time` shows."""
     means = times.groupby("model")["seconds"].mean()
-    parts = ", ".join(f"{MODEL_TITLES[model]} {means[model]:.2f}" for model in _present(times))
+    parts = ", ".join(f"{title(name)} {means[name]:.2f}" for name in colours(times["model"]))
     return f"Mean training time in seconds over {times['epoch'].nunique()} epochs: {parts}."
 
 
-def _skill_panel(ax: Axes, rows: pd.DataFrame, model: str) -> None:
-    colour = MODEL_COLOURS[model]
-    for height, name in ((0.0, "floor"), (1.0, "ceiling")):
+def _skill_panel(ax: Axes, rows: pd.DataFrame, name_of_model: str, colour: str) -> None:
+    top = "ceiling" if rows["known"].all() else "no loss"
+    for height, name in ((0.0, "floor"), (1.0, top)):
         ax.axhline(height, color=MUTED, linewidth=0.9, linestyle=":")
         margin_label(ax, height, name)
     ax.fill_between(
@@ -248,24 +246,18 @@ def _skill_panel(ax: Axes, rows: pd.DataFrame, model: str) -> None:
     ax.plot(rows["epoch"], rows["skill"], color=colour)
     promoted = rows[rows["promoted"]]
     ax.plot(promoted["epoch"], promoted["skill"], "^", color=colour, markersize=6.5)
-    ax.set(title=MODEL_TITLES[model])
+    ax.set(title=name_of_model)
     whole_epochs(ax)
     ax.label_outer()
 
 
 def _label_line_ends(ax: Axes, frame: pd.DataFrame, value: str) -> None:
     last = frame.sort_values("epoch").groupby("model").tail(1).set_index("model")[value]
-    names = [model for model in _present(frame) if model in last.index]
+    shown = colours(frame["model"])
     gap = 0.08 * float(frame[value].max())
-    for model, height in zip(
-        names, spread_apart([float(last[n]) for n in names], gap), strict=True
-    ):
-        margin_label(ax, height, MODEL_TITLES[model], MODEL_COLOURS[model])
-
-
-def _present(frame: pd.DataFrame) -> list[str]:
-    found = set(frame["model"])
-    return [model for model in MODELS if model in found]
+    heights = spread_apart([float(last[name]) for name in shown], gap)
+    for (model, colour), height in zip(shown.items(), heights, strict=True):
+        margin_label(ax, height, title(model), colour)
 
 
 def _words(name: str) -> str:

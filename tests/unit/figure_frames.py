@@ -27,8 +27,8 @@ def skills(epochs: int = 6) -> pd.DataFrame:
     for place, model in enumerate(MODELS):
         for epoch in range(1, epochs + 1):
             skill = 0.8 - 0.1 * place - 0.3 / epoch
-            rows.append((model, epoch, skill, skill - 0.08, skill + 0.07, epoch % 2 == 1))
-    columns = ["model", "epoch", "skill", "skill_low", "skill_high", "promoted"]
+            rows.append((model, epoch, skill, skill - 0.08, skill + 0.07, epoch % 2 == 1, True))
+    columns = ["model", "epoch", "skill", "skill_low", "skill_high", "promoted", "known"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -75,6 +75,8 @@ def audit() -> pd.DataFrame:
             "skill": [0.86, 0.55, 0.61, 0.74],
             "skill_low": [0.82, 0.38, 0.52, 0.66],
             "skill_high": [0.90, 0.71, 0.70, 0.81],
+            "linear_skill": [0.70, 0.50, 0.66, 0.40],
+            "known": True,
         }
     )
 
@@ -91,13 +93,16 @@ def deciles() -> pd.DataFrame:
 
 
 def segments() -> pd.DataFrame:
-    """Loss that grows with risk."""
+    """Loss that grows with risk; one sector, which the figure by rating leaves out."""
     rows = [
-        (model, letter, 0.1 + 0.05 * place, 0.07 + 0.05 * place, 0.14 + 0.06 * place, "log loss")
+        (model, by, name, 0.1 + 0.05 * place, 0.07 + 0.05 * place, 0.14 + 0.06 * place,
+         0.2 + 0.04 * place, "log loss")
         for model in MODELS
-        for place, letter in enumerate(LETTERS)
-    ]
-    return pd.DataFrame(rows, columns=["model", "rating", "loss", "low", "high", "loss_name"])
+        for by, names in (("rating", LETTERS), ("sector", SECTORS[:1]))
+        for place, name in enumerate(names)
+    ]  # fmt: skip
+    columns = ["model", "by", "segment", "loss", "low", "high", "floor", "loss_name"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def recalls() -> pd.DataFrame:

@@ -10,20 +10,33 @@ import pytest
 from matplotlib.figure import Figure
 
 from bondx_lib import plots
-from bondx_lib.plots.style import MODEL_COLOURS, WIDTH_INCHES, spread_apart
+from bondx_lib.plots.style import (
+    MODEL_COLOURS,
+    SPARE_COLOURS,
+    WIDTH_INCHES,
+    colours,
+    spread_apart,
+)
 from bondx_lib.plots.training import improvements
 from bondx_lib.schema import MODELS
 
 from . import figure_frames as frames
+from . import model_frames
 
 FIGURES: dict[str, tuple[Any, ...]] = {
     "audit_skill": (frames.audit(),),
     "calibration": (frames.deciles(),),
     "convergence": (frames.scores(), 0.001, 3),
+    "coverage_by_rating": (model_frames.coverage(), 0.9),
     "curve_by_regime": (frames.regimes(),),
+    "effects_against_law": (model_frames.effects(), "log spread"),
+    "gain_by_segment": (model_frames.gains(),),
     "gates_by_epoch": (frames.findings(),),
+    "importance": (model_frames.rises(),),
     "issuer_life": (frames.regimes(), "SX-0005"),
+    "learning_curves": (model_frames.curves(),),
     "loss_by_rating": (frames.segments(),),
+    "one_answer": (model_frames.added(),),
     "quality_by_epoch": (frames.quality(),),
     "rating_and_sector_mix": (frames.panel(),),
     "realism": (frames.scorecard(),),
@@ -128,12 +141,62 @@ def test_labels_keep_their_distance() -> None:
 
 
 def test_every_model_has_its_colour() -> None:
-    """No two models share a colour."""
+    """No two models share a colour, not even with a few that packages add."""
     assert set(MODEL_COLOURS) == set(MODELS)
-    assert len(set(MODEL_COLOURS.values())) == len(MODELS)
+    known = colours([*MODELS, *(f"own_{place}" for place in range(len(SPARE_COLOURS)))])
+    assert len(set(known.values())) == len(known) == len(MODELS) + len(SPARE_COLOURS)
 
 
-@pytest.mark.parametrize("colour", MODEL_COLOURS.values())
+@pytest.mark.parametrize(
+    ("figure", "frame"),
+    [
+        ("audit_skill", frames.audit()),
+        ("calibration", frames.deciles()),
+        ("loss_by_rating", frames.segments()),
+        ("skill_by_epoch", frames.skills()),
+        ("training_time", frames.times()),
+    ],
+)
+def test_a_model_of_another_package_is_drawn_and_named(figure: str, frame: pd.DataFrame) -> None:
+    """No figure needs the list of the project's own models; names become words."""
+    first = frame[frame["model"] == frame["model"].iloc[-1]]
+    more = pd.concat([first.assign(model="bid_ask"), frame], ignore_index=True)
+    if "known" in more:
+        more.loc[more["model"] == "bid_ask", "known"] = False
+    drawn = getattr(plots, figure)(more)
+    assert plots.png(drawn) != plots.png(getattr(plots, figure)(frame))
+    assert getattr(plots, f"describe_{figure}")(more).count("Bid ask") == 1
+
+
+def test_the_simplest_method_has_a_mark_of_its_own() -> None:
+    """A hollow diamond for each model, named in the figure's text with its number."""
+    (axes,) = plots.audit_skill(frames.audit()).axes
+    marks = [line.get_marker() for line in axes.lines]
+    assert marks.count("D") == marks.count("o") == len(MODELS)
+    text = plots.describe_audit_skill(frames.audit())
+    assert "hollow diamond" in text
+    assert "simplest method 0.66" in text
+
+
+def test_no_ceiling_is_said_in_figure_and_text() -> None:
+    """Where no ceiling is known, the axis names the model so, and the text explains the number."""
+    audit = frames.audit().assign(known=[True, True, True, False])
+    (axes,) = plots.audit_skill(audit).axes
+    assert "no ceiling known" in axes.get_yticklabels()[3].get_text()
+    assert plots.describe_audit_skill(audit).count("because no ceiling is known") == 1
+    skills = frames.skills().assign(known=False)
+    assert plots.png(plots.skill_by_epoch(skills)) != plots.png(
+        plots.skill_by_epoch(frames.skills())
+    )
+
+
+def test_segments_without_an_interval_are_drawn() -> None:
+    """A segment of one issuer may have no interval."""
+    segments = frames.segments().assign(low=float("nan"), high=float("nan"))
+    assert len(plots.png(plots.loss_by_rating(segments))) > 1000
+
+
+@pytest.mark.parametrize("colour", [*MODEL_COLOURS.values(), *SPARE_COLOURS])
 def test_colours_stand_out_from_paper(colour: str) -> None:
     """Labels in a model's colour have a contrast of at least 4.5 to 1 against white."""
     channels = mpl.colors.to_rgb(colour)
