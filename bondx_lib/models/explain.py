@@ -46,7 +46,7 @@ ECONOMY: Final = "economy"
 OF_GAP: Final = "credit"
 """The guessed rating is made of accounts, and to a small part of equity volatility."""
 ROWS: Final = 2000
-CLOSE, NEAR = 0.25, 0.02
+CLOSE, NEAR = 0.25, 0.03
 """An effect agrees with the law within this share of it, or this much."""
 EDGE: Final = 1e-9
 
