@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape as escape
 from typing import Final
 
-from bondx_lib.dashboard.views import MODEL_WORDS, View, duration, left_text, number
+from bondx_lib.dashboard.views import View, duration, left_text, model_words, number
 
 STYLE: Final = """
 <style>
@@ -53,7 +53,7 @@ def models(one: View) -> str:
     """Return the table of champions."""
     rows = [
         [
-            escape(MODEL_WORDS[row["model"]]),
+            escape(model_words(row["model"])),
             f'<div class="track" aria-hidden="true"><div class="fill" style="width:'
             f'{100 * max(min(row["skill"] or 0, 1), 0):.0f}%"></div></div>',
             number(row["skill"], 3),

@@ -16,7 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 from bondx_lib.artefacts import canonical_json
-from bondx_lib.dashboard.views import MODEL_WORDS, View, Watcher, duration, left_text, number
+from bondx_lib.dashboard.views import (
+    View,
+    Watcher,
+    duration,
+    left_text,
+    model_words,
+    number,
+)
 
 REFRESH_SECONDS: Final = 0.5
 WIDE: Final = 110
@@ -110,7 +117,7 @@ def _models(one: View) -> Table:
         column.no_wrap = True
     for row in one.models:
         table.add_row(
-            MODEL_WORDS[row["model"]],
+            model_words(row["model"]),
             f"{_bar(row['skill'])} {number(row['skill'], 3)}",
             f"{number(row['low'])} to {number(row['high'])}",
             f"epoch {row['champion_since']}",

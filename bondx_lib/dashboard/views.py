@@ -15,7 +15,6 @@ import numpy as np
 
 from bondx_lib import runlog
 from bondx_lib.gates import band
-from bondx_lib.schema import MODELS
 
 STATE_WORDS: Final = {
     "empty": "not started yet",
@@ -33,10 +32,6 @@ STATE_WORDS: Final = {
 STAGE_WORDS: Final = {
     "": "starting", "generate": "drawing data", "gate": "checking data", "train": "training",
     "evaluate": "scoring", "promote": "comparing", "commit": "committing",
-}  # fmt: skip
-MODEL_WORDS: Final = {
-    "spread": "Spread", "downgrade": "Downgrade", "liquidity_shock": "Liquidity shock",
-    "anomaly": "Anomaly",
 }  # fmt: skip
 RECENT_SECONDS: Final = 5
 
@@ -160,7 +155,7 @@ def view(run_dir: Path, state: runlog.RunState, events: Sequence[runlog.Event]) 
         quality_history=tuple(v.quality or 0.0 for v in state.committed),
         skill_history={
             name: tuple(v.skills[name] for v in state.committed if name in v.skills)
-            for name in MODELS
+            for name in model_names(state)
         },
     )
 
@@ -195,7 +190,7 @@ def gate_rows(state: runlog.RunState) -> tuple[dict[str, Any], ...]:
 def model_rows(state: runlog.RunState) -> tuple[dict[str, Any], ...]:
     """Return for each model the champion's skill, where it came from, and its training time."""
     rows = []
-    for name in MODELS:
+    for name in model_names(state):
         promoted = [v for v in state.committed if v.promotions.get(name, {}).get("promoted")]
         if not promoted:
             continue
@@ -214,10 +209,24 @@ def model_rows(state: runlog.RunState) -> tuple[dict[str, Any], ...]:
     return tuple(rows)
 
 
+def model_names(state: runlog.RunState) -> tuple[str, ...]:
+    """Return the models of a run in the order of its parameters."""
+    return tuple(state.parameters.get("models", ()))
+
+
+def model_words(name: str) -> str:
+    """Return what a reader calls a model.
+
+    >>> model_words("liquidity_shock")
+    'Liquidity shock'
+    """
+    return name.replace("_", " ").capitalize()
+
+
 def sentence(event: runlog.Event) -> str | None:
     """Say in a sentence what an event decided, or None if it decided nothing."""
     if event.kind == "champion_promoted":
-        name = MODEL_WORDS[event["model"]]
+        name = model_words(event["model"])
         return f"epoch {event['epoch']}: {name} challenger promoted, {event['reason']}"
     if event.kind == "dataset_rejected":
         failing = ", ".join(f["gate"] for f in event["findings"] if f["verdict"] != "pass")

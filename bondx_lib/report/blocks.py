@@ -22,7 +22,7 @@ TABLE_TYPE: Final = "application/vnd.bondx.table+json"
 NOTE_TYPE: Final = "application/vnd.bondx.note+json"
 NUMBER: Final = re.compile(r"[-+−]?\d[\d,]*(\.\d+)?(e[-+−]?\d+)?( ?%)?( \(.*\))?|–|")
 
-Kind = Literal["text", "lead", "list", "code", "verdict", "banner"]
+Kind = Literal["text", "heading", "lead", "list", "code", "verdict", "banner"]
 Tone = Literal["good", "bad", "unsure", ""]
 
 

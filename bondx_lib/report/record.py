@@ -6,7 +6,7 @@ truths and champions in the folder say the rest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,12 +14,14 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from bondx_lib import artefacts, runlog
+from bondx_lib import artefacts, models, runlog
 from bondx_lib.errors import BadInput
 from bondx_lib.market import realism
-from bondx_lib.schema import MODELS
+from bondx_lib.models import tuning
 
 CHAMPION_COLUMNS: Final = ("skill", "skill_low", "skill_high")
+OF_THE_LABEL: Final = {"spread": "log spread"}
+"""What the squared error of a model is the error of."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class Record:
     folder: Path
     events: tuple[runlog.Event, ...]
     state: runlog.RunState
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Return the models of the run, in the order of its parameters."""
+        return tuple(self.state.parameters["models"])
 
     def of(self, kind: str) -> list[Mapping[str, Any]]:
         """Return the fields of all events of a kind, in order."""
@@ -65,10 +72,11 @@ def skills(record: Record) -> pd.DataFrame:
     rows = [
         _champion_row(view, model)
         for view in record.state.committed
-        for model in MODELS
+        for model in record.models
         if view.scores.get(model)
     ]
-    return _numbers(pd.DataFrame(rows, columns=["model", "epoch", *CHAMPION_COLUMNS, "promoted"]))
+    columns = ["model", "epoch", *CHAMPION_COLUMNS, "promoted", "known"]
+    return _numbers(pd.DataFrame(rows, columns=columns), CHAMPION_COLUMNS)
 
 
 def champion_scores(view: runlog.EpochView, model: str) -> Mapping[str, Any]:
@@ -83,11 +91,24 @@ def skill_of(scores: Mapping[str, Any]) -> tuple[float | None, float | None, flo
     """Return skill and interval, None where the draw leaves no room between floor and ceiling.
 
     In a small draw the true law can by chance lose more than no model at all. The ratio then has a
-    denominator of the wrong sign and says nothing.
+    denominator of the wrong sign and says nothing. Where no ceiling is known, the skill is the
+    share of the floor's loss that is gone.
     """
-    if scores["skill"] is None or scores["floor"] <= scores["ceiling"]:
+    if not has_room(scores):
         return None, None, None
     return scores["skill"], scores["skill_low"], scores["skill_high"]
+
+
+def has_room(scores: Mapping[str, Any]) -> bool:
+    """Say whether there is a way from floor to ceiling to measure a skill on."""
+    best = scores["ceiling"] if scores["ceiling"] is not None else 0.0
+    return bool(scores["skill"] is not None and scores["floor"] > best)
+
+
+def loss_words(model: str, scores: Mapping[str, Any]) -> str:
+    """Return the name of a model's loss, saying of what it is where that helps a reader."""
+    of = OF_THE_LABEL.get(model)
+    return f"{scores['loss_name']} of the {of}" if of else str(scores["loss_name"])
 
 
 def quality(record: Record) -> pd.DataFrame:
@@ -119,21 +140,26 @@ def findings(record: Record) -> pd.DataFrame:
 def training_seconds(record: Record) -> pd.DataFrame:
     """Return how long each challenger took to train."""
     rows = [
-        (view.number, model, seconds)
+        (view.number, model, view.seconds[model])
         for view in record.state.committed
-        for model, seconds in view.seconds.items()
+        for model in record.models
+        if model in view.seconds
     ]
     return pd.DataFrame(rows, columns=["epoch", "model", "seconds"])
 
 
 def audit_skills(record: Record) -> pd.DataFrame:
     """Return the champions' skill on the audit market; no rows if it was never opened."""
+    opened = record.state.audit or {}
     rows = [
-        (model, *skill_of(record.state.audit[model]))
-        for model in MODELS
-        if record.state.audit and model in record.state.audit
-    ]
-    return _numbers(pd.DataFrame(rows, columns=["model", *CHAMPION_COLUMNS]))
+        (model, *skill_of(opened[model]),
+         opened[model]["linear_skill"] if has_room(opened[model]) else None,
+         opened[model]["ceiling"] is not None)
+        for model in record.models
+        if model in opened
+    ]  # fmt: skip
+    numbers = (*CHAMPION_COLUMNS, "linear_skill")
+    return _numbers(pd.DataFrame(rows, columns=["model", *numbers, "known"]), numbers)
 
 
 def deciles(record: Record) -> pd.DataFrame:
@@ -142,13 +168,30 @@ def deciles(record: Record) -> pd.DataFrame:
 
 
 def segments(record: Record) -> pd.DataFrame:
-    """Return the champions' loss on the audit market by letter grade."""
-    return _parts(record, "segments", ["rating", "loss", "low", "high", "rows"])
+    """Return the champions' loss on the audit market by rating, sector and regime."""
+    columns = ["by", "segment", "loss", "low", "high", "floor", "rows"]
+    return _numbers(_parts(record, "segments", columns), ("loss", "low", "high", "floor"))
 
 
 def recalls(record: Record) -> pd.DataFrame:
     """Return which share of each kind of damage on the audit market was found."""
     return _parts(record, "recalls", ["kind", "recall", "low", "high", "rows"])
+
+
+def champions(record: Record) -> dict[str, models.Model | None]:
+    """Load the final champion of each model; None where its model is not installed any more."""
+    folders = {model: record.folder / "models" / model for model in record.models}
+    return {
+        model: _installed(model, folder) for model, folder in folders.items() if folder.is_dir()
+    }
+
+
+def trials(record: Record, model: str) -> list[tuning.Trial]:
+    """Return the settings that a model has tried, over all committed epochs."""
+    epochs = record.folder / "epochs"
+    return tuning.read(
+        [epochs / f"{v.number:04d}" / "tuning" / f"{model}.json" for v in record.state.committed]
+    )
 
 
 def final_panel(record: Record) -> pd.DataFrame:
@@ -177,8 +220,8 @@ def environment(record: Record) -> dict[str, str]:
 def _parts(record: Record, part: str, columns: list[str]) -> pd.DataFrame:
     opened = record.state.audit or {}
     rows = [
-        {"model": model, "loss_name": opened[model]["loss_name"], **row}
-        for model in MODELS
+        {"model": model, "loss_name": loss_words(model, opened[model]), **row}
+        for model in record.models
         for row in opened.get(model, {}).get(part, ())
     ]
     return pd.DataFrame(rows, columns=["model", "loss_name", *columns])
@@ -187,8 +230,16 @@ def _parts(record: Record, part: str, columns: list[str]) -> pd.DataFrame:
 def _champion_row(view: runlog.EpochView, model: str) -> tuple[Any, ...]:
     scores = champion_scores(view, model)
     promoted = bool(view.promotions.get(model, {}).get("promoted"))
-    return (model, view.number, *skill_of(scores), promoted)
+    return (model, view.number, *skill_of(scores), promoted, scores["ceiling"] is not None)
 
 
-def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.astype(dict.fromkeys(CHAMPION_COLUMNS, float))
+def _installed(name: str, folder: Path) -> models.Model | None:
+    try:
+        law = models.get(name)
+    except BadInput:
+        return None
+    return law.load(folder)
+
+
+def _numbers(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    return frame.astype(dict.fromkeys(columns, float))

@@ -11,10 +11,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from bondx_lib import artefacts, models
-from bondx_lib.parameters import NOT_IDENTITY
-from bondx_lib.plots import MODEL_TITLES
-from bondx_lib.report.record import Record, champion_scores, read, skill_of
-from bondx_lib.schema import MODELS
+from bondx_lib.models.evaluation import LOSS_NAMES
+from bondx_lib.parameters import NOT_IDENTITY, Advanced
+from bondx_lib.plots.style import title
+from bondx_lib.report.blocks import number
+from bondx_lib.report.record import (
+    Record,
+    champion_scores,
+    champions,
+    has_room,
+    loss_words,
+    read,
+    skill_of,
+    trials,
+)
 
 FEWEST_EPOCHS: Final = 5
 FEWEST_BONDS: Final = 50
@@ -33,10 +43,13 @@ CLAIMS: Final = (
     "that any regulation is met.",
 )
 MEASURES: Final = (
-    "loss_name", "loss", "loss_low", "loss_high", "floor", "ceiling",
-    "full_state", "skill", "skill_low",
-    "skill_high", "accuracy", "base_rate", "auc", "average_precision", "log_loss", "mse", "brier",
-    "r2", "calibration_intercept", "calibration_slope", "rows", "events",
+    *(f"{name}{end}" for name in ("loss", "floor", "linear", "ceiling")
+      for end in ("", "_low", "_high")),
+    "full_state", "accuracy", "base_rate", "auc", "average_precision", "log_loss", "mse", "brier",
+    "r2",
+    *(f"calibration_{name}{end}" for name in ("intercept", "slope")
+      for end in ("", "_low", "_high")),
+    "alert_rate", "rows", "events",
 )  # fmt: skip
 TARGETS: Final = {
     "spread": "how wide spreads are",
@@ -44,6 +57,10 @@ TARGETS: Final = {
     "liquidity_shock": "whose liquidity breaks down next month",
     "anomaly": "which rows are damaged",
 }
+NOT_INSTALLED: Final = (
+    "The package that brought this model is not installed where the report was made, so its card "
+    "could not be read. CARD.md in the model's folder holds it as text."
+)
 
 
 def summarise(run_dir: str | Path) -> dict[str, Any]:
@@ -60,6 +77,7 @@ def summarise(run_dir: str | Path) -> dict[str, Any]:
         When the log is missing or damaged, or an artefact cannot be read.
     """
     record = read(run_dir)
+    loaded = champions(record)
     summary = {
         **_identity(record),
         **_verdict(record),
@@ -69,8 +87,10 @@ def summarise(run_dir: str | Path) -> dict[str, Any]:
         "rejections": _rejections(record),
         "promotions": _promotions(record),
         "worst_segments": _worst_segments(record),
+        **{name: _rows(record, name) for name in ("segments", "coverage", "recalls")},
+        "options": _options(record, loaded),
         "markets": _markets(record),
-        "cards": _cards(record),
+        "cards": _cards(loaded),
         "digests": _digests(record),
         "how_to_verify": ["bondx verify .", "sha256sum -c --strict --quiet SHA256SUMS"],
         "how_to_rerun": ["bondx run -f parameters.yaml --output ../reruns"],
@@ -88,6 +108,7 @@ def _identity(record: Record) -> dict[str, Any]:
     return {
         "synthetic": True,
         "name": state.name,
+        "models": list(record.models),
         "claims": list(CLAIMS),
         "banner": BANNER if small else "",
         "parameters": {
@@ -118,8 +139,13 @@ def _verdict(record: Record) -> dict[str, Any]:
 def _audit_scores(record: Record) -> list[dict[str, Any]]:
     opened = record.state.audit or {}
     return [
-        {"model": model, **_measures(opened[model]), "sentence": _sentence(model, opened[model])}
-        for model in MODELS
+        {
+            "model": model,
+            **_measures(model, opened[model]),
+            "sentence": _sentence(model, opened[model]),
+            "beaten_by": _beaten_by(opened[model]),
+        }
+        for model in record.models
         if model in opened
     ]
 
@@ -128,28 +154,57 @@ def _benchmark_scores(record: Record) -> dict[str, Any]:
     last = record.state.committed[-1] if record.state.committed else None
     if last is None:
         return {}
-    return {model: _measures(champion_scores(last, model)) for model in last.scores}
+    return {
+        model: _measures(model, champion_scores(last, model))
+        for model in record.models
+        if model in last.scores
+    }
 
 
-def _measures(scores: Mapping[str, Any]) -> dict[str, Any]:
+def _measures(model: str, scores: Mapping[str, Any]) -> dict[str, Any]:
     known, low, high = skill_of(scores)
-    measures = {name: scores.get(name) for name in MEASURES}
-    return {**measures, "skill": known, "skill_low": low, "skill_high": high}
+    return {
+        "loss_name": loss_words(model, scores),
+        **{name: scores[name] for name in MEASURES},
+        "skill": known, "skill_low": low, "skill_high": high,
+        "linear_skill": scores["linear_skill"] if has_room(scores) else None,
+        "simplest": _simplest(scores),
+    }  # fmt: skip
+
+
+def _simplest(scores: Mapping[str, Any]) -> str:
+    """Name the simplest method, which only models of damage have as a count."""
+    damage = scores["loss_name"] == LOSS_NAMES["damage"]
+    return "the count of failed checks" if damage else "a linear model"
 
 
 def _sentence(model: str, scores: Mapping[str, Any]) -> str:
-    title = MODEL_TITLES[model]
+    target = TARGETS.get(model, "its label")
     known, low, high = skill_of(scores)
     if known is None or low is None or high is None:
         return (
-            f"{title}: the draw is too small to say how much it knows about {TARGETS[model]}; on "
+            f"{title(model)}: the draw is too small to say how much it knows about {target}; on "
             "it, even the true law does no better than no model."
         )
-    share = f"{100 * known:.0f} % of what there is to know about {TARGETS[model]}"
+    percent = f"{100 * known:.0f} %".replace("-", "−")
     span = f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %)".replace("-", "−")
-    if low <= 0:
-        return f"{title}: {share} {span}, which is not shown to be more than nothing."
-    return f"{title}: {share} {span}."
+    doubt = ", which is not shown to be more than nothing" if low <= 0 else ""
+    if scores["ceiling"] is None:
+        return (
+            f"{title(model)}: {percent} of the floor's loss is gone {span}{doubt}. How much could "
+            "be gone nobody knows, so this is no share of a ceiling."
+        )
+    return f"{title(model)}: {percent} of what there is to know about {target} {span}{doubt}."
+
+
+def _beaten_by(scores: Mapping[str, Any]) -> str:
+    """Say so where the simplest method is as good or better."""
+    if scores["linear"] > scores["loss"]:
+        return ""
+    return (
+        f"it does not beat the simplest method: {_simplest(scores)} loses "
+        f"{number(scores['linear'])}, the champion {number(scores['loss'])}."
+    )
 
 
 def _last_gates(record: Record) -> list[dict[str, Any]]:
@@ -175,33 +230,91 @@ def _promotions(record: Record) -> list[dict[str, Any]]:
     return [
         {name: view.promotions[model][name] for name in names}
         for view in record.state.committed
-        for model in MODELS
+        for model in record.models
         if model in view.promotions
     ]
 
 
 def _worst_segments(record: Record) -> list[dict[str, Any]]:
     opened = record.state.audit or {}
+    found = [_worst(model, opened[model]) for model in record.models if model in opened]
+    return [row for row in found if row is not None]
+
+
+def _worst(model: str, scores: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the segment with the highest loss over floor, or the damage least found.
+
+    Loss alone would always name the segment whose cases are hardest for anyone; its floor says how
+    hard they are without a model.
+    """
+    judged = [row for row in scores["segments"] if row["floor"] > 0]
+    if judged:
+        worst = max(judged, key=lambda row: row["loss"] / row["floor"])
+        low, high = (worst[end] and worst[end] / worst["floor"] for end in ("low", "high"))
+        return {
+            "model": model, "by": worst["by"], "segment": worst["segment"],
+            "measure": "loss / floor", "value": worst["loss"] / worst["floor"],
+            "overall": scores["loss"] / scores["floor"], "low": low, "high": high,
+            "rows": worst["rows"],
+        }  # fmt: skip
+    if not scores["recalls"]:
+        return None
+    many = [row for row in scores["recalls"] if row["rows"] >= FEWEST_DAMAGED]
+    worst = min(many or scores["recalls"], key=lambda row: row["recall"])
+    return {
+        "model": model, "by": "kind of damage", "segment": worst["kind"],
+        "measure": "share found", "value": worst["recall"], "overall": _found(scores["recalls"])[0],
+        **{name: worst[name] for name in ("low", "high", "rows")},
+    }  # fmt: skip
+
+
+def _found(recalls: Sequence[Mapping[str, Any]]) -> tuple[float, int]:
+    """Return which share of all damaged rows was found, and how many."""
+    found = round(sum(row["recall"] * row["rows"] for row in recalls))
+    return found / sum(row["rows"] for row in recalls), found
+
+
+def _rows(record: Record, part: str) -> list[dict[str, Any]]:
+    """Return one part of the audit scores of all models as rows."""
+    opened = record.state.audit or {}
     return [
-        _worst(model, opened[model])
-        for model in MODELS
-        if model in opened and (opened[model]["segments"] or opened[model]["recalls"])
+        {"model": model, **row}
+        for model in record.models
+        if model in opened
+        for row in opened[model][part]
     ]
 
 
-def _worst(model: str, scores: Mapping[str, Any]) -> dict[str, Any]:
-    if scores["segments"]:
-        worst = max(scores["segments"], key=lambda row: row["loss"])
-        names = {"segment": worst["rating"], "measure": scores["loss_name"]}
-        value, overall = worst["loss"], scores["loss"]
-    else:
-        many = [row for row in scores["recalls"] if row["rows"] >= FEWEST_DAMAGED]
-        worst = min(many or scores["recalls"], key=lambda row: row["recall"])
-        names = {"segment": worst["kind"], "measure": "share found"}
-        found = sum(row["recall"] * row["rows"] for row in scores["recalls"])
-        value, overall = worst["recall"], found / sum(row["rows"] for row in scores["recalls"])
-    spread = {name: worst[name] for name in ("low", "high", "rows")}
-    return {"model": model, **names, "value": value, "overall": overall, **spread}
+def _options(record: Record, loaded: Mapping[str, models.Model | None]) -> dict[str, Any]:
+    """Return which options were on, what they are worth, and what they chose."""
+    on = Advanced.model_validate(record.state.parameters["advanced"]).options
+    facts = {
+        model: champion.facts
+        for model, champion in loaded.items()
+        if champion is not None and "members" in champion.facts
+    }
+    gains = record.state.options
+    return {
+        "on": list(on),
+        "gains": None if gains is None else [{**row, "verdict": _worth(row)} for row in gains],
+        "tried": {model: _tried(record, model) for model in facts} if "tuning" in on else {},
+        "used": {model: _used(found) for model, found in facts.items()},
+    }
+
+
+def _worth(row: Mapping[str, Any]) -> str:
+    if row["gain"] == row["low"] == row["high"] == 0:
+        return "no change"
+    return "better" if row["low"] > 0 else "worse" if row["high"] < 0 else "undecided"
+
+
+def _tried(record: Record, model: str) -> int:
+    return len({artefacts.canonical_json(trial.settings) for trial in trials(record, model)})
+
+
+def _used(facts: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("strategy", "members", "tuned", "selected")
+    return {name: facts[name] for name in names if name in facts}
 
 
 def _markets(record: Record) -> list[dict[str, Any]]:
@@ -222,13 +335,15 @@ def _markets(record: Record) -> list[dict[str, Any]]:
     return [*evaluation, *variations.values()]
 
 
-def _cards(record: Record) -> dict[str, Any]:
-    folders = {model: record.folder / "models" / model for model in MODELS}
+def _cards(loaded: Mapping[str, models.Model | None]) -> dict[str, Any]:
     return {
-        model: models.get(model).load(folder).card()
-        for model, folder in folders.items()
-        if folder.is_dir()
+        model: {"note": NOT_INSTALLED} if champion is None else _stated(champion.card())
+        for model, champion in loaded.items()
     }
+
+
+def _stated(card: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in card.items() if value is not None}
 
 
 def _digests(record: Record) -> dict[str, str]:
@@ -252,7 +367,12 @@ def _open_findings(summary: Mapping[str, Any]) -> list[dict[str, str]]:
         for finding in summary["gates"]
         if finding["verdict"] != "pass"
     ]
-    return [*gates, *_models_without_skill(summary["scores"]), *_unsettled(summary)]
+    return [
+        *gates,
+        *_models_without_skill(summary["scores"]),
+        *_models_below_simplest(summary["scores"]),
+        *_unsettled(summary),
+    ]
 
 
 def _models_without_skill(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -267,6 +387,20 @@ def _models_without_skill(scores: Sequence[Mapping[str, Any]]) -> list[dict[str,
         }
         for score in scores
         if score["skill_low"] is None or score["skill_low"] <= 0
+    ]
+
+
+def _models_below_simplest(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return the models that a simpler method equals: a failure where the intervals are apart."""
+    return [
+        {
+            "subject": score["model"],
+            "severity": "warn",
+            "verdict": "fail" if score["linear_high"] < score["loss_low"] else "inconclusive",
+            "message": f"{title(score['model'])}: {score['beaten_by']}",
+        }
+        for score in scores
+        if score["beaten_by"]
     ]
 
 

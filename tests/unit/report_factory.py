@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from bondx_lib import artefacts, parameters, runlog
-from bondx_lib.schema import CORRUPTION_KINDS, LETTERS, MODELS
+from bondx_lib.schema import CORRUPTION_KINDS, LETTERS, MODELS, REGIMES, SECTORS
 
 from . import figure_frames
 
 DIGEST = "ab" * 32
 LOSSES = {
-    "spread": "mean squared error of the log spread",
+    "spread": "mean squared error",
     "downgrade": "log loss",
     "liquidity_shock": "log loss",
     "anomaly": "1 - average precision",
@@ -29,16 +29,20 @@ def write(
     reason: str = "the champions gained less than the threshold",
     opened: bool = True,
     name: str = "default",
+    gains: list[dict[str, Any]] | None = None,
     **overrides: Any,
 ) -> Path:
-    """Write a finished run of so many epochs; ``opened=False`` ends it before the audit."""
+    """Write a finished run of so many epochs; ``opened=False`` ends it before the audit.
+
+    ``gains`` are what its options were worth; None if they were not compared.
+    """
     run_dir.mkdir(parents=True, exist_ok=True)
     chosen = parameters.load(None, overrides).model_copy(update={"name": name})
     artefacts.write_text(run_dir / "parameters.yaml", chosen.to_yaml())
     journal = runlog.Journal(run_dir / runlog.LOG_NAME)
     _start(journal, chosen)
     for epoch in range(1, epochs + 1):
-        _epoch(journal, epoch)
+        _epoch(journal, epoch, chosen.models)
         dataset = run_dir / "epochs" / f"{epoch:04d}" / "dataset.parquet"
         artefacts.write_parquet(dataset, figure_frames.panel())
     rules = [
@@ -49,8 +53,10 @@ def write(
         "assessed", epoch=epochs, status=status, reason=reason, rules=rules, patience_left=0
     )
     files: dict[str, str] = {}
+    if gains is not None:
+        journal.append("options_compared", gains=gains)
     if opened:
-        journal.append("audit_opened", scores={model: scores(model) for model in MODELS})
+        journal.append("audit_opened", scores={model: scores(model) for model in chosen.models})
         files = {"datasets/final.parquet": DIGEST}
         journal.append("datasets_written", files=files)
     journal.append("run_finished", status=status, reason=reason, exit_code=0, artefacts=files)
@@ -58,25 +64,38 @@ def write(
 
 
 def scores(model: str, epoch: int = 50) -> dict[str, Any]:
-    """Return invented scores that improve with the epoch."""
-    place = MODELS.index(model)
+    """Return invented scores that improve with the epoch; a foreign model has no ceiling."""
+    place = _place(model)
     skill = 0.8 - 0.1 * place - 0.3 / epoch
-    floor, ceiling = 0.3 + 0.05 * place, 0.1
-    loss = floor - skill * (floor - ceiling)
+    floor, ceiling = 0.3 + 0.05 * place, 0.1 if model in MODELS else None
+    loss = floor - skill * (floor - (ceiling or 0))
+    linear = floor - 0.9 * (floor - loss)
     events = model in ("downgrade", "liquidity_shock", "anomaly")
     return {
-        "model": model, "loss_name": LOSSES[model], "loss": loss, "loss_low": loss - 0.01,
-        "loss_high": loss + 0.01, "floor": floor, "ceiling": ceiling,
-        "full_state": 0.9 * ceiling, "skill": skill,
-        "skill_low": skill - 0.08, "skill_high": skill + 0.07, "rows": 24000,
+        "model": model, "loss_name": LOSSES.get(model, "mean squared error"),
+        **_ends("loss", loss), **_ends("floor", floor), **_ends("linear", linear),
+        **_ends("ceiling", ceiling), "full_state": ceiling and 0.9 * ceiling, "skill": skill,
+        "skill_low": skill - 0.08, "skill_high": skill + 0.07, "linear_skill": 0.9 * skill,
+        "alert_rate": 0.06 if model == "anomaly" else None, "rows": 24000,
         "events": 1300 if events else 0, "mse": None if model == "anomaly" else 0.05,
         "r2": 0.9 if model == "spread" else None, "accuracy": 0.95 if events else None,
         "base_rate": 0.94 if events else None, "auc": 0.78 if events else None,
         "log_loss": loss if model in ("downgrade", "liquidity_shock") else None, "brier": None,
-        "average_precision": 0.31 if events else None, "calibration_intercept": None,
-        "calibration_slope": None, "segments": _segments(model), "deciles": _deciles(model),
-        "recalls": _recalls(model),
+        "average_precision": 1 - loss if model == "anomaly" else 0.31 if events else None,
+        **_ends("calibration_intercept", None if model == "anomaly" else 0.02),
+        **_ends("calibration_slope", None if model == "anomaly" else 0.95),
+        "segments": _segments(model, floor), "deciles": _deciles(model),
+        "coverage": _coverage(model), "recalls": _recalls(model),
     }  # fmt: skip
+
+
+def _place(model: str) -> int:
+    return MODELS.index(model) if model in MODELS else len(MODELS)
+
+
+def _ends(name: str, value: float | None) -> dict[str, float | None]:
+    low, high = (None, None) if value is None else (value - 0.01, value + 0.01)
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
 def _start(journal: runlog.Journal, chosen: parameters.Parameters) -> None:
@@ -89,7 +108,7 @@ def _start(journal: runlog.Journal, chosen: parameters.Parameters) -> None:
         journal.append("market_drawn", market=name, rows=28800, digest=DIGEST)
 
 
-def _epoch(journal: runlog.Journal, epoch: int) -> None:
+def _epoch(journal: runlog.Journal, epoch: int, models: tuple[str, ...]) -> None:
     journal.append("epoch_started", epoch=epoch, attempt=1, kernel="cold")
     stream = f"epoch/{epoch:04d}/draw/0"
     if epoch == 2:
@@ -101,16 +120,16 @@ def _epoch(journal: runlog.Journal, epoch: int) -> None:
         issuers=60, digest=DIGEST, findings=findings(epoch), quality=0.94 + epoch / 300,
         band="excellent",
     )  # fmt: skip
-    for model in MODELS:
+    for model in models:
         _model(journal, epoch, model)
-    skills = {model: scores(model, epoch)["skill"] for model in MODELS}
+    skills = {model: scores(model, epoch)["skill"] for model in models}
     journal.append(
         "epoch_committed", epoch=epoch, quality=0.94 + epoch / 300, skills=skills, artefacts={}
     )
 
 
 def _model(journal: runlog.Journal, epoch: int, model: str) -> None:
-    seconds = 0.4 + 0.1 * MODELS.index(model)
+    seconds = 0.4 + 0.1 * _place(model)
     journal.append(
         "model_trained", epoch=epoch, model=model, seconds=seconds, rows=4000 * epoch,
         digest=DIGEST,
@@ -145,13 +164,26 @@ def findings(epoch: int, verdict: str = "pass") -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _segments(model: str) -> list[dict[str, Any]]:
+def _segments(model: str, floor: float) -> list[dict[str, Any]]:
+    """Loss grows with risk and its floor with it; worst against the floor is the last sector."""
     if model == "anomaly":
         return []
     return [
-        {"rating": name, "rows": 900, "loss": 0.1 + 0.04 * place, "low": 0.08 + 0.04 * place,
-         "high": 0.13 + 0.05 * place}
-        for place, name in enumerate(LETTERS)
+        {"by": by, "segment": name, "rows": 900, "loss": 0.1 + 0.04 * place,
+         "low": 0.08 + 0.04 * place, "high": 0.13 + 0.05 * place,
+         "floor": floor + 0.2 * place if by != "sector" else floor}
+        for by, names in (("rating", LETTERS), ("sector", SECTORS), ("regime", REGIMES))
+        for place, name in enumerate(names)
+    ]  # fmt: skip
+
+
+def _coverage(model: str) -> list[dict[str, Any]]:
+    if model != "spread":
+        return []
+    return [
+        {"rating": name, "rows": 900, "coverage": 0.91 - 0.01 * place, "low": 0.8, "high": 0.95,
+         "width": None if name == "CCC" else 1.1 + 0.1 * place}
+        for place, name in enumerate(("all", *LETTERS))
     ]  # fmt: skip
 
 

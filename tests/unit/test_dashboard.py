@@ -90,6 +90,17 @@ def test_finished_run_is_wholly_seen(finished: Path) -> None:
     assert (one.left_low_seconds, dashboard.views.left_text(one)) == (None, "none")
 
 
+def test_models_of_other_packages_are_seen(tmp_path: Path) -> None:
+    """Rows stand in the order of the parameters, whatever the models are."""
+    run_dir = report_factory.write(tmp_path / "run", epochs=1, models=["bid_ask", "spread"])
+    one = look(run_dir)
+    assert [row["model"] for row in one.models] == ["bid_ask", "spread"]
+    assert list(one.skill_history) == ["bid_ask", "spread"]
+    assert any("Bid ask challenger promoted" in text for text in one.decisions)
+    for shown in (drawn(one, 100), text_of(html.page(one))):
+        assert "Bid ask" in shown
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [(status, words) for status, words in views.STATE_WORDS.items() if status in runlog.ENDED],
@@ -208,7 +219,7 @@ def test_terminal_shows_every_champion_at_any_width(finished: Path, width: int) 
     shown = drawn(look(finished), width)
     assert max(map(len, shown.splitlines())) <= width
     for row in look(finished).models:
-        (line,) = [x for x in shown.splitlines() if x.startswith(views.MODEL_WORDS[row["model"]])]
+        (line,) = [x for x in shown.splitlines() if x.startswith(views.model_words(row["model"]))]
         assert f"{row['skill']:.3f}" in line
 
 

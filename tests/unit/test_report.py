@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -11,9 +12,10 @@ import pytest
 
 from bondx_lib import artefacts, engine, plots, report, runlog
 from bondx_lib.errors import BadInput, RunLogDamaged
+from bondx_lib.report import summary as summaries
 from bondx_lib.report import tables
 from bondx_lib.report.blocks import Note, Picture, Table, interval, number, percent, picture
-from bondx_lib.schema import MODELS
+from bondx_lib.schema import MODELS, SECTORS
 
 from . import report_factory
 from .figure_frames import audit
@@ -94,12 +96,20 @@ def test_rejected_draws_are_listed_with_the_reason(summary: dict[str, Any]) -> N
     ]
 
 
-def test_worst_segment_is_the_one_with_the_highest_loss(summary: dict[str, Any]) -> None:
-    """For the anomaly model it is the kind of damage it finds least of."""
-    worst = {row["model"]: row["segment"] for row in summary["worst_segments"]}
-    assert worst == {
-        "spread": "CCC", "downgrade": "CCC", "liquidity_shock": "CCC", "anomaly": "volume_unit",
-    }  # fmt: skip
+def test_worst_segment_is_worst_against_its_floor(summary: dict[str, Any]) -> None:
+    """CCC loses most, but so does a constant there; a sector is worse for its own floor."""
+    worst = {row["model"]: row for row in summary["worst_segments"]}
+    loss = {row["segment"]: row["loss"] for row in summary["segments"] if row["model"] == "spread"}
+    assert max(loss, key=lambda name: loss[name]) == "CCC"
+    assert [worst["spread"][name] for name in ("by", "segment", "measure")] == [
+        "sector", SECTORS[-1], "loss / floor",
+    ]  # fmt: skip
+    assert worst["spread"]["value"] == pytest.approx(loss[SECTORS[-1]] / 0.3)
+    assert worst["spread"]["low"] < worst["spread"]["value"] < worst["spread"]["high"]
+    assert (worst["anomaly"]["by"], worst["anomaly"]["segment"]) == (
+        "kind of damage",
+        "volume_unit",
+    )
 
 
 def test_a_clean_run_has_no_open_finding(summary: dict[str, Any]) -> None:
@@ -136,6 +146,209 @@ def test_a_model_without_skill_is_a_finding(
     assert "not shown to be more than nothing" in found[1]["message"]
 
 
+@pytest.mark.parametrize(("margin", "verdict"), [(0.0, "inconclusive"), (0.1, "fail")])
+def test_a_model_that_a_simpler_one_equals_is_a_finding(
+    margin: float, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal losses are inconclusive, intervals that are apart fail; the sentence says so too."""
+    real = report_factory.scores
+
+    def beaten(model: str, epoch: int = 50) -> dict[str, Any]:
+        scores = real(model, epoch)
+        linear = scores["loss"] - margin
+        weak = {"linear": linear, "linear_low": linear - 0.01, "linear_high": linear + 0.01}
+        return scores | (weak if model in ("downgrade", "anomaly") else {})
+
+    monkeypatch.setattr(report_factory, "scores", beaten)
+    made = report.summarise(report_factory.write(tmp_path / "run"))
+    assert [(row["subject"], row["severity"], row["verdict"]) for row in made["findings"]] == [
+        ("downgrade", "warn", verdict), ("anomaly", "warn", verdict),
+    ]  # fmt: skip
+    said = tables.in_plain_words(made).lines  # type: ignore[union-attr]
+    assert "does not beat the simplest method: a linear model loses" in said[1]
+    assert "does not beat the simplest method: the count of failed checks loses" in said[3]
+    assert "simplest" not in said[0]
+
+
+def test_a_fifth_model_is_in_every_table_and_figure_in_its_place(tmp_path: Path) -> None:
+    """The order is that of the parameters; a model of another package needs no list of ours."""
+    folder = report_factory.write(tmp_path / "run", epochs=2, models=["bid_ask", "spread"])
+    made, run = report.summarise(folder), report.read(folder)
+    assert run.models == ("bid_ask", "spread")
+    assert [score["model"] for score in made["scores"]] == ["bid_ask", "spread"]
+    for table in (
+        tables.audit_scores(made), tables.companion_scores(made), tables.calibration(made),
+        tables.worst_segments(made), tables.promotions(made),
+        tables.training_times(report.record.training_seconds(run)),
+    ):  # fmt: skip
+        assert "Bid ask" in str(table)
+        assert "Downgrade" not in str(table)
+    assert isinstance(tables.benchmark_scores(made, "bid_ask"), Table)
+    assert str(tables.about(made, "bid_ask")) == "Bid ask"
+    for frame in (report.record.audit_skills, report.record.skills, report.record.segments):
+        assert list(dict.fromkeys(frame(run)["model"])) == ["bid_ask", "spread"]
+
+
+def test_without_a_ceiling_skill_is_a_share_of_the_floor(tmp_path: Path) -> None:
+    """Sentence and table say so, and the ceiling is a dash; with ceilings nothing is said."""
+    folder = report_factory.write(tmp_path / "run", epochs=1, models=["spread", "bid_ask"])
+    made = report.summarise(folder)
+    spread, foreign = made["scores"]
+    assert "of what there is to know" in spread["sentence"]
+    assert "of the floor's loss is gone" in foreign["sentence"]
+    assert "no share of a ceiling" in foreign["sentence"]
+    table = tables.audit_scores(made)
+    assert isinstance(table, Table)
+    assert table.rows[1][table.columns.index("Ceiling")] == "–"
+    assert "share of the floor's loss" in table.note
+    own = report_factory.write(tmp_path / "own", epochs=1)
+    assert "nobody knows" not in str(tables.audit_scores(report.summarise(own)))
+
+
+def test_a_model_that_is_not_installed_has_a_note_for_a_card(tmp_path: Path) -> None:
+    """The report of a run outlives the package that brought a model."""
+    folder = report_factory.write(tmp_path / "run", epochs=1, models=["spread", "bid_ask"])
+    (folder / "models" / "bid_ask").mkdir(parents=True)
+    made = report.summarise(folder)
+    assert "not installed" in made["cards"]["bid_ask"]["note"]
+    assert "not installed" in str(tables.model_card(made, "bid_ask"))
+    assert "none in this run" in str(tables.model_card(made, "spread"))
+
+
+def test_a_card_shows_what_it_states(converged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An item that does not apply is left out; another package's purpose becomes its words."""
+    champion = SimpleNamespace(
+        facts={}, card=lambda: {"purpose": "next month's spread", "interval": None}
+    )
+    monkeypatch.setattr(summaries, "champions", lambda record: {"bid_ask": champion})
+    made = report.summarise(converged)
+    assert made["cards"] == {"bid_ask": {"purpose": "next month's spread"}}
+    assert str(tables.about(made, "bid_ask")) == "Bid ask\nNext month's spread."
+
+
+def test_simplest_method_stands_beside_the_model(summary: dict[str, Any]) -> None:
+    """Loss and skill of the simplest method are those of the log."""
+    table, logged = tables.audit_scores(summary), report_factory.scores("spread")
+    assert isinstance(table, Table)
+    cell = table.rows[0][table.columns.index("Simplest (skill)")]
+    assert cell == f"{number(logged['linear'])} ({logged['linear_skill']:.2f})"
+    assert "mean squared error of the log spread" in table.note
+
+
+def test_calibration_says_whether_0_and_1_are_inside(summary: dict[str, Any]) -> None:
+    """The invented line has its slope and its intercept outside; the anomaly model has none."""
+    table = tables.calibration(summary)
+    assert isinstance(table, Table)
+    assert [row[0] for row in table.rows] == ["Spread", "Downgrade", "Liquidity shock"]
+    assert table.rows[0][1:4] == (
+        "0.02 (0.01 to 0.03)", "0.95 (0.94 to 0.96)", "intercept and slope outside",
+    )  # fmt: skip
+    right = {"calibration_intercept_low": -1.0, "calibration_slope_high": 1.0}
+    inside = {**summary, "scores": [{**summary["scores"][0], **right}]}
+    assert "both inside" in str(tables.calibration(inside))
+
+
+def test_prediction_intervals_stand_beside_their_level(summary: dict[str, Any]) -> None:
+    """The level is the run's parameter; an interval without bounds is called so."""
+    table = tables.prediction_intervals(summary)
+    assert isinstance(table, Table)
+    assert table.caption == "Prediction intervals of the spread"
+    assert table.rows[0] == ("all", "900", "91.0 %", "80.0 % to 95.0 %", "1.10")
+    assert table.rows[-1][-1] == "unbounded"
+    assert table.note.startswith("90 % of the cases")
+
+
+def test_alerts_are_held_against_the_plain_checks(summary: dict[str, Any]) -> None:
+    """Alert rate, share found, share of alerts that are right, and the checks without a model."""
+    table, logged = tables.alerts(summary), report_factory.scores("anomaly")
+    assert isinstance(table, Table)
+    found = sum(row["recall"] * row["rows"] for row in logged["recalls"])
+    assert table.rows == (
+        (
+            "Anomaly", "6.0 %", percent(1300 / 24000), percent(round(found) / 1300),
+            percent(round(found) / (0.06 * 24000)), number(1 - logged["loss"]),
+            number(1 - logged["linear"]),
+        ),
+    )  # fmt: skip
+
+
+def test_losses_by_sector_and_regime_are_held_against_the_floor(summary: dict[str, Any]) -> None:
+    """Each cell holds loss and its share of the floor; too small a segment is a dash."""
+    table = tables.losses_by(summary, "sector")
+    assert isinstance(table, Table)
+    assert table.columns == ("Sector", "Spread", "Downgrade", "Liquidity shock")
+    assert table.rows[0] == (SECTORS[0], "0.100 (33 %)", "0.100 (29 %)", "0.100 (25 %)")
+    fewer = [row for row in summary["segments"] if row["segment"] != "stress"]
+    fewer += [row for row in summary["segments"] if row["model"] == "spread"][-1:]
+    gone = tables.losses_by({**summary, "segments": fewer}, "regime")
+    assert isinstance(gone, Table)
+    assert gone.rows[-1][2:] == ("–", "–")
+
+
+def test_no_option_no_table(summary: dict[str, Any]) -> None:
+    """Without options the report says so, and shows no settings and no features."""
+    assert "No option was on" in str(tables.options(summary))
+    assert tables.settings_in_use(summary) == tables.features_in_use(summary) == Note(())
+
+
+def test_options_have_a_verdict_in_words(tmp_path: Path) -> None:
+    """The interval of the gain decides: above zero, below, across, or nothing changed at all."""
+    bounds = [(0.1, 0.3), (-0.3, -0.1), (-0.1, 0.1), (0.0, 0.0)]
+    gains = [
+        {"model": model, "option": "tuning", "gain": (low + high) / 2, "low": low, "high": high}
+        for model, (low, high) in zip(MODELS, bounds, strict=True)
+    ]
+    folder = report_factory.write(
+        tmp_path / "run", epochs=1, gains=gains,
+        **{"advanced.enable_hyperparameter_tuning": True},
+    )  # fmt: skip
+    table = tables.options(report.summarise(folder))
+    assert isinstance(table, Table)
+    assert [row[-1] for row in table.rows] == ["better", "worse", "undecided", "no change"]
+    assert table.rows[0][:4] == ("Spread", "hyper-parameter tuning", "0.200", "0.100 to 0.300")
+
+
+def test_options_that_were_not_compared_are_named(tmp_path: Path) -> None:
+    """A run that ended early says which options were on, and that nothing was compared."""
+    on = {"advanced.enable_ensemble_methods": True, "advanced.enable_feature_selection": True}
+    folder = report_factory.write(tmp_path / "run", epochs=1, opened=False, **on)
+    said = str(tables.options(report.summarise(folder)))
+    assert "ensemble of base models and feature selection" in said
+    assert "before they could be compared" in said
+
+
+def test_what_options_chose_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learners with their share, settings found, number of settings tried, features kept."""
+    on = ("hyperparameter_tuning", "ensemble_methods", "feature_selection")
+    flags = {f"advanced.enable_{name}": True for name in on}
+    folder = report_factory.write(tmp_path / "run", epochs=2, gains=[], **flags)
+    for epoch, depths in ((1, (None, 3, 5)), (2, (None, 5, 7))):
+        trials = [
+            {"epoch": epoch, "settings": {"max_depth": depth} if depth else {}, "loss": 0.1,
+             "ratio": 1.0}
+            for depth in depths
+        ]  # fmt: skip
+        path = folder / "epochs" / f"{epoch:04d}" / "tuning" / "spread.json"
+        artefacts.write_json(path, trials)
+    member = {"learner": "random_forest", "weight": 0.25, "chosen": {"n_estimators": 80}}
+    facts = {
+        "strategy": "voting", "members": [member, {**member, "weight": 0.75, "chosen": {}}],
+        "tuned": {"max_depth": 5}, "selected": ["leverage", "log_trades"],
+    }  # fmt: skip
+    champion = SimpleNamespace(facts=facts, card=dict)
+    counted = SimpleNamespace(facts={"trees": 9}, card=dict)
+    found = {"spread": champion, "anomaly": counted, "bid_ask": None}
+    monkeypatch.setattr(summaries, "champions", lambda record: found)
+    made = report.summarise(folder)
+    settings, kept = tables.settings_in_use(made), tables.features_in_use(made)
+    assert isinstance(settings, Table)
+    assert isinstance(kept, Table)
+    assert settings.rows == (
+        ("Spread", "voting", "25 % random forest (trees 80); 75 % random forest", "depth 5", "4"),
+    )
+    assert kept.rows == (("Spread", "2", "leverage, log_trades"),)
+
+
 def test_no_skill_where_the_true_law_loses_to_no_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,7 +356,7 @@ def test_no_skill_where_the_true_law_loses_to_no_model(
     real = report_factory.scores
 
     def unlucky(model: str, epoch: int = 50) -> dict[str, Any]:
-        odd = {"floor": 0.21, "ceiling": 0.25, "loss": 0.27, "skill": 1.5}
+        odd = {"floor": 0.21, "ceiling": 0.25, "loss": 0.27, "linear": 0.28, "skill": 1.5}
         return real(model, epoch) | (odd if model == "downgrade" else {})
 
     monkeypatch.setattr(report_factory, "scores", unlucky)
@@ -228,6 +441,8 @@ def test_all_tables_can_be_made(summary: dict[str, Any]) -> None:
     made = [
         tables.stopping_rules(summary), tables.audit_scores(summary),
         tables.companion_scores(summary), tables.gates(summary), tables.worst_segments(summary),
+        tables.calibration(summary), tables.prediction_intervals(summary), tables.alerts(summary),
+        tables.losses_by(summary, "sector"), tables.losses_by(summary, "regime"),
         tables.market_numbers(summary), tables.rejections(summary), tables.promotions(summary),
         tables.digests(summary), tables.versions(summary, {}), tables.parameters(summary),
         *(tables.benchmark_scores(summary, model) for model in MODELS),
@@ -284,7 +499,8 @@ def test_text_from_data_stays_text() -> None:
     notebook = nbformat.v4.new_notebook()
     shown = (
         Table(SCRIPT, (SCRIPT, SCRIPT), ((SCRIPT, SCRIPT),), SCRIPT),
-        Note((SCRIPT,)), Note((SCRIPT,), "list"), Note((SCRIPT, SCRIPT), "verdict"),
+        Note((SCRIPT,)), Note((SCRIPT, SCRIPT), "heading"), Note((SCRIPT,), "list"),
+        Note((SCRIPT, SCRIPT), "verdict"),
         Note((SCRIPT,), "code"), Note((SCRIPT,), "banner"),
     )  # fmt: skip
     outputs = [nbformat.v4.new_output("display_data", block._repr_mimebundle_()) for block in shown]
