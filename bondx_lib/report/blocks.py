@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
@@ -24,6 +24,8 @@ NUMBER: Final = re.compile(r"[-+−]?\d[\d,]*(\.\d+)?(e[-+−]?\d+)?( ?%)?( \(.*
 
 Kind = Literal["text", "heading", "lead", "list", "code", "verdict", "banner"]
 Tone = Literal["good", "bad", "unsure", ""]
+Summary = Mapping[str, Any]
+"""What :func:`~bondx_lib.report.summary.summarise` returns."""
 
 
 @dataclass(frozen=True)
@@ -146,3 +148,45 @@ def interval(value: float | None, low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return f"{value:.2f}".replace("-", "−")
     return f"{value:.2f} ({low:.2f} to {high:.2f})".replace("-", "−")
+
+
+def table(
+    caption: str, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...], note: str = ""
+) -> Table | Note:
+    """Return a table, or a sentence where it would have no rows."""
+    return Table(caption, columns, rows, note) if rows else Note((f"{caption}: none in this run.",))
+
+
+def span(row: Mapping[str, Any]) -> str:
+    """Return from where to where an interval goes.
+
+    >>> span({"low": 0.1, "high": 0.25}), span({"low": None, "high": None})
+    ('0.100 to 0.250', '–')
+    """
+    if row.get("low") is None or row.get("high") is None:
+        return "–"
+    return f"{number(row['low'])} to {number(row['high'])}"
+
+
+def plain(value: Any) -> str:
+    """Return a plain value as a reader would write it.
+
+    >>> plain({"max_depth": 5, "tried": [0.1, 0.25]}), plain(None)
+    ('max depth 5; tried 0.1, 0.25', '–')
+    """
+    if isinstance(value, Mapping):
+        return "; ".join(f"{words(str(key))} {plain(inner)}" for key, inner in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(plain(inner) for inner in value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "–" if value is None else str(value)
+
+
+def words(name: str) -> str:
+    """Return a name with spaces.
+
+    >>> words("esg_missing")
+    'esg missing'
+    """
+    return name.replace("_", " ")

@@ -12,8 +12,8 @@ import pytest
 
 from bondx_lib import artefacts, engine, plots, report, runlog
 from bondx_lib.errors import BadInput, RunLogDamaged
+from bondx_lib.report import scores, tables
 from bondx_lib.report import summary as summaries
-from bondx_lib.report import tables
 from bondx_lib.report.blocks import Note, Picture, Table, interval, number, percent, picture
 from bondx_lib.schema import MODELS, SECTORS
 
@@ -154,17 +154,17 @@ def test_a_model_that_a_simpler_one_equals_is_a_finding(
     real = report_factory.scores
 
     def beaten(model: str, epoch: int = 50) -> dict[str, Any]:
-        scores = real(model, epoch)
-        linear = scores["loss"] - margin
+        strong = real(model, epoch)
+        linear = strong["loss"] - margin
         weak = {"linear": linear, "linear_low": linear - 0.01, "linear_high": linear + 0.01}
-        return scores | (weak if model in ("downgrade", "anomaly") else {})
+        return strong | (weak if model in ("downgrade", "anomaly") else {})
 
     monkeypatch.setattr(report_factory, "scores", beaten)
     made = report.summarise(report_factory.write(tmp_path / "run"))
     assert [(row["subject"], row["severity"], row["verdict"]) for row in made["findings"]] == [
         ("downgrade", "warn", verdict), ("anomaly", "warn", verdict),
     ]  # fmt: skip
-    said = tables.in_plain_words(made).lines  # type: ignore[union-attr]
+    said = scores.in_plain_words(made).lines  # type: ignore[union-attr]
     assert "does not beat the simplest method: a linear model loses" in said[1]
     assert "does not beat the simplest method: the count of failed checks loses" in said[3]
     assert "simplest" not in said[0]
@@ -177,14 +177,14 @@ def test_a_fifth_model_is_in_every_table_and_figure_in_its_place(tmp_path: Path)
     assert run.models == ("bid_ask", "spread")
     assert [score["model"] for score in made["scores"]] == ["bid_ask", "spread"]
     for table in (
-        tables.audit_scores(made), tables.companion_scores(made), tables.calibration(made),
-        tables.worst_segments(made), tables.promotions(made),
+        scores.audit_scores(made), scores.companion_scores(made), scores.calibration(made),
+        scores.worst_segments(made), tables.promotions(made),
         tables.training_times(report.record.training_seconds(run)),
     ):  # fmt: skip
         assert "Bid ask" in str(table)
         assert "Downgrade" not in str(table)
-    assert isinstance(tables.benchmark_scores(made, "bid_ask"), Table)
-    assert str(tables.about(made, "bid_ask")) == "Bid ask"
+    assert isinstance(scores.benchmark_scores(made, "bid_ask"), Table)
+    assert str(scores.about(made, "bid_ask")) == "Bid ask"
     for frame in (report.record.audit_skills, report.record.skills, report.record.segments):
         assert list(dict.fromkeys(frame(run)["model"])) == ["bid_ask", "spread"]
 
@@ -197,12 +197,12 @@ def test_without_a_ceiling_skill_is_a_share_of_the_floor(tmp_path: Path) -> None
     assert "of what there is to know" in spread["sentence"]
     assert "of the floor's loss is gone" in foreign["sentence"]
     assert "no share of a ceiling" in foreign["sentence"]
-    table = tables.audit_scores(made)
+    table = scores.audit_scores(made)
     assert isinstance(table, Table)
     assert table.rows[1][table.columns.index("Ceiling")] == "–"
     assert "share of the floor's loss" in table.note
     own = report_factory.write(tmp_path / "own", epochs=1)
-    assert "nobody knows" not in str(tables.audit_scores(report.summarise(own)))
+    assert "nobody knows" not in str(scores.audit_scores(report.summarise(own)))
 
 
 def test_a_model_that_is_not_installed_has_a_note_for_a_card(tmp_path: Path) -> None:
@@ -211,8 +211,8 @@ def test_a_model_that_is_not_installed_has_a_note_for_a_card(tmp_path: Path) -> 
     (folder / "models" / "bid_ask").mkdir(parents=True)
     made = report.summarise(folder)
     assert "not installed" in made["cards"]["bid_ask"]["note"]
-    assert "not installed" in str(tables.model_card(made, "bid_ask"))
-    assert "none in this run" in str(tables.model_card(made, "spread"))
+    assert "not installed" in str(scores.model_card(made, "bid_ask"))
+    assert "none in this run" in str(scores.model_card(made, "spread"))
 
 
 def test_a_card_shows_what_it_states(converged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,12 +223,12 @@ def test_a_card_shows_what_it_states(converged: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(summaries, "champions", lambda record: {"bid_ask": champion})
     made = report.summarise(converged)
     assert made["cards"] == {"bid_ask": {"purpose": "next month's spread"}}
-    assert str(tables.about(made, "bid_ask")) == "Bid ask\nNext month's spread."
+    assert str(scores.about(made, "bid_ask")) == "Bid ask\nNext month's spread."
 
 
 def test_simplest_method_stands_beside_the_model(summary: dict[str, Any]) -> None:
     """Loss and skill of the simplest method are those of the log."""
-    table, logged = tables.audit_scores(summary), report_factory.scores("spread")
+    table, logged = scores.audit_scores(summary), report_factory.scores("spread")
     assert isinstance(table, Table)
     cell = table.rows[0][table.columns.index("Simplest (skill)")]
     assert cell == f"{number(logged['linear'])} ({logged['linear_skill']:.2f})"
@@ -237,7 +237,7 @@ def test_simplest_method_stands_beside_the_model(summary: dict[str, Any]) -> Non
 
 def test_calibration_says_whether_0_and_1_are_inside(summary: dict[str, Any]) -> None:
     """The invented line has its slope and its intercept outside; the anomaly model has none."""
-    table = tables.calibration(summary)
+    table = scores.calibration(summary)
     assert isinstance(table, Table)
     assert [row[0] for row in table.rows] == ["Spread", "Downgrade", "Liquidity shock"]
     assert table.rows[0][1:4] == (
@@ -245,12 +245,12 @@ def test_calibration_says_whether_0_and_1_are_inside(summary: dict[str, Any]) ->
     )  # fmt: skip
     right = {"calibration_intercept_low": -1.0, "calibration_slope_high": 1.0}
     inside = {**summary, "scores": [{**summary["scores"][0], **right}]}
-    assert "both inside" in str(tables.calibration(inside))
+    assert "both inside" in str(scores.calibration(inside))
 
 
 def test_prediction_intervals_stand_beside_their_level(summary: dict[str, Any]) -> None:
     """The level is the run's parameter; an interval without bounds is called so."""
-    table = tables.prediction_intervals(summary)
+    table = scores.prediction_intervals(summary)
     assert isinstance(table, Table)
     assert table.caption == "Prediction intervals of the spread"
     assert table.rows[0] == ("all", "900", "91.0 %", "80.0 % to 95.0 %", "1.10")
@@ -260,7 +260,7 @@ def test_prediction_intervals_stand_beside_their_level(summary: dict[str, Any]) 
 
 def test_alerts_are_held_against_the_plain_checks(summary: dict[str, Any]) -> None:
     """Alert rate, share found, share of alerts that are right, and the checks without a model."""
-    table, logged = tables.alerts(summary), report_factory.scores("anomaly")
+    table, logged = scores.alerts(summary), report_factory.scores("anomaly")
     assert isinstance(table, Table)
     found = sum(row["recall"] * row["rows"] for row in logged["recalls"])
     assert table.rows == (
@@ -274,21 +274,21 @@ def test_alerts_are_held_against_the_plain_checks(summary: dict[str, Any]) -> No
 
 def test_losses_by_sector_and_regime_are_held_against_the_floor(summary: dict[str, Any]) -> None:
     """Each cell holds loss and its share of the floor; too small a segment is a dash."""
-    table = tables.losses_by(summary, "sector")
+    table = scores.losses_by(summary, "sector")
     assert isinstance(table, Table)
     assert table.columns == ("Sector", "Spread", "Downgrade", "Liquidity shock")
     assert table.rows[0] == (SECTORS[0], "0.100 (33 %)", "0.100 (29 %)", "0.100 (25 %)")
     fewer = [row for row in summary["segments"] if row["segment"] != "stress"]
     fewer += [row for row in summary["segments"] if row["model"] == "spread"][-1:]
-    gone = tables.losses_by({**summary, "segments": fewer}, "regime")
+    gone = scores.losses_by({**summary, "segments": fewer}, "regime")
     assert isinstance(gone, Table)
     assert gone.rows[-1][2:] == ("–", "–")
 
 
 def test_no_option_no_table(summary: dict[str, Any]) -> None:
     """Without options the report says so, and shows no settings and no features."""
-    assert "No option was on" in str(tables.options(summary))
-    assert tables.settings_in_use(summary) == tables.features_in_use(summary) == Note(())
+    assert "No option was on" in str(scores.options(summary))
+    assert scores.settings_in_use(summary) == scores.features_in_use(summary) == Note(())
 
 
 def test_options_have_a_verdict_in_words(tmp_path: Path) -> None:
@@ -302,7 +302,7 @@ def test_options_have_a_verdict_in_words(tmp_path: Path) -> None:
         tmp_path / "run", epochs=1, gains=gains,
         **{"advanced.enable_hyperparameter_tuning": True},
     )  # fmt: skip
-    table = tables.options(report.summarise(folder))
+    table = scores.options(report.summarise(folder))
     assert isinstance(table, Table)
     assert [row[-1] for row in table.rows] == ["better", "worse", "undecided", "no change"]
     assert table.rows[0][:4] == ("Spread", "hyper-parameter tuning", "0.200", "0.100 to 0.300")
@@ -312,7 +312,7 @@ def test_options_that_were_not_compared_are_named(tmp_path: Path) -> None:
     """A run that ended early says which options were on, and that nothing was compared."""
     on = {"advanced.enable_ensemble_methods": True, "advanced.enable_feature_selection": True}
     folder = report_factory.write(tmp_path / "run", epochs=1, opened=False, **on)
-    said = str(tables.options(report.summarise(folder)))
+    said = str(scores.options(report.summarise(folder)))
     assert "ensemble of base models and feature selection" in said
     assert "before they could be compared" in said
 
@@ -340,7 +340,7 @@ def test_what_options_chose_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyP
     found = {"spread": champion, "anomaly": counted, "bid_ask": None}
     monkeypatch.setattr(summaries, "champions", lambda record: found)
     made = report.summarise(folder)
-    settings, kept = tables.settings_in_use(made), tables.features_in_use(made)
+    settings, kept = scores.settings_in_use(made), scores.features_in_use(made)
     assert isinstance(settings, Table)
     assert isinstance(kept, Table)
     assert settings.rows == (
@@ -392,7 +392,7 @@ def test_a_run_without_audit_still_reports(tmp_path: Path) -> None:
     )
     made = report.summarise(folder)
     assert made["scores"] == []
-    assert "none in this run" in str(tables.audit_scores(made))
+    assert "none in this run" in str(scores.audit_scores(made))
     assert report.record.audit_skills(report.read(folder)).empty
 
 
@@ -439,13 +439,13 @@ def test_damaged_log_names_the_line(tmp_path: Path) -> None:
 def test_all_tables_can_be_made(summary: dict[str, Any]) -> None:
     """Every table of the report has as many cells in each row as it has columns."""
     made = [
-        tables.stopping_rules(summary), tables.audit_scores(summary),
-        tables.companion_scores(summary), tables.gates(summary), tables.worst_segments(summary),
-        tables.calibration(summary), tables.prediction_intervals(summary), tables.alerts(summary),
-        tables.losses_by(summary, "sector"), tables.losses_by(summary, "regime"),
+        tables.stopping_rules(summary), scores.audit_scores(summary),
+        scores.companion_scores(summary), tables.gates(summary), scores.worst_segments(summary),
+        scores.calibration(summary), scores.prediction_intervals(summary), scores.alerts(summary),
+        scores.losses_by(summary, "sector"), scores.losses_by(summary, "regime"),
         tables.market_numbers(summary), tables.rejections(summary), tables.promotions(summary),
         tables.digests(summary), tables.versions(summary, {}), tables.parameters(summary),
-        *(tables.benchmark_scores(summary, model) for model in MODELS),
+        *(scores.benchmark_scores(summary, model) for model in MODELS),
     ]  # fmt: skip
     for table in made:
         assert isinstance(table, Table), table
@@ -455,7 +455,7 @@ def test_all_tables_can_be_made(summary: dict[str, Any]) -> None:
 
 def test_accuracy_never_stands_alone(summary: dict[str, Any]) -> None:
     """The accuracy column is followed by the accuracy of no model at all."""
-    table = tables.companion_scores(summary)
+    table = scores.companion_scores(summary)
     assert isinstance(table, Table)
     place = table.columns.index("Accuracy")
     assert table.columns[place + 1] == "Without a model"
