@@ -244,6 +244,9 @@ def _skill_panel(ax: Axes, rows: pd.DataFrame, name_of_model: str, colour: str) 
         rows["epoch"], rows["skill_low"], rows["skill_high"], color=colour, alpha=0.18, linewidth=0
     )
     ax.plot(rows["epoch"], rows["skill"], color=colour)
+    if rows["skill"].max() < LOWEST_SKILL:
+        ax.annotate(f"below −{-LOWEST_SKILL:g}", (0.5, 0.08), xycoords="axes fraction", ha="center",
+                    fontsize=9.5, color=colour)  # fmt: skip
     promoted = rows[rows["promoted"]]
     ax.plot(promoted["epoch"], promoted["skill"], "^", color=colour, markersize=6.5)
     ax.set(title=name_of_model)

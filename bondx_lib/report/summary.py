@@ -36,7 +36,8 @@ BANNER: Final = (
 CLAIMS: Final = (
     "These numbers describe a simulated market; they make no claim about a real one.",
     "Every bond, issuer, price and rating is invented. Because the market is simulated, its truth "
-    "is known, and each score stands next to the best score that could be reached.",
+    "is known, and each score stands next to the best score that could be reached, where there is "
+    "an estimate of it.",
     "It claims that the models below were trained on simulated data, judged on a market that no "
     "model had seen, and that the run can be repeated from its parameters.",
     "It does not claim that the models work on real bonds, that the simulation is complete, or "

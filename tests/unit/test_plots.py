@@ -121,6 +121,15 @@ def test_an_unknown_skill_is_said_and_not_drawn() -> None:
     assert "Spread not known" in plots.describe_skill_by_epoch(skills)
 
 
+def test_a_skill_below_the_figure_is_said() -> None:
+    """A panel whose line lies below its edge says where the line is."""
+    skills = frames.skills()
+    skills.loc[skills["model"] == "spread", ["skill", "skill_low"]] = -5.0
+    words = [[text.get_text() for text in ax.texts] for ax in plots.skill_by_epoch(skills).axes]
+    assert "below −1" in words[0]
+    assert "below −1" not in words[1]
+
+
 def test_gates_text_names_what_failed() -> None:
     """A failed gate is named with the number of epochs it failed in."""
     assert "esg missing in 1" in plots.describe_gates_by_epoch(frames.findings())
