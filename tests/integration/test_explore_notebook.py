@@ -1,8 +1,9 @@
-"""The notebook that explores the market, executed as a reader would, only smaller."""
+"""The notebooks that explore market and models, executed as a reader would, only smaller."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -10,31 +11,45 @@ import pytest
 from . import headless
 
 ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOK = ROOT / "notebooks" / "explore_market.ipynb"
-SMALL = {"bonds": 600, "months": 120, "seeds": 2, "worlds": 2}
-FIGURES = 7
+PLACES = {"root": ROOT, "notebooks": ROOT / "notebooks"}
+SMALL: dict[str, dict[str, Any]] = {
+    "explore_market": {"bonds": 600, "months": 120, "seeds": 2, "worlds": 2},
+    "explore_models": {"histories": 8, "bonds": 50, "worlds": 4},
+}
+FIGURES = {"explore_market": 7, "explore_models": 9}
+RUNS = (
+    ("explore_market", "root"), ("explore_market", "notebooks"), ("explore_models", "notebooks"),
+)  # fmt: skip
 
 
-@pytest.mark.parametrize("folder", [ROOT, ROOT / "notebooks"], ids=["root", "notebooks"])
-def test_notebook_runs_headless(folder: Path) -> None:
+def read(name: str) -> nbformat.NotebookNode:
+    """Return a notebook as it is kept."""
+    return nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+
+
+@pytest.mark.parametrize(("name", "place"), RUNS)
+def test_notebook_runs_headless(name: str, place: str) -> None:
     """The notebook executes from either folder, and every figure says what it shows."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    (place,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
-    assert set(SMALL) == {line.split(" = ")[0] for line in place.source.splitlines()}
-    place.source = "\n".join(f"{key} = {value}" for key, value in SMALL.items())
-    outputs = headless.execute(notebook, folder, timeout=240)
-    assert {output.output_type for output in outputs} <= {"display_data", "execute_result"}
+    notebook, small = read(name), SMALL[name]
+    (first,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
+    assert set(small) == {line.split(" = ")[0] for line in first.source.splitlines()}
+    first.source = "\n".join(f"{key} = {value}" for key, value in small.items())
+    outputs = headless.execute(notebook, PLACES[place], timeout=240)
+    kinds = {"display_data", "execute_result"} | ({"stream"} if name == "explore_models" else set())
+    assert {output.output_type for output in outputs} <= kinds
+    assert not any(output.get("name") == "stderr" for output in outputs)
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
-    assert len(pictures) == FIGURES
+    assert len(pictures) == FIGURES[name]
     for picture in pictures:
         alternative = picture.metadata["image/png"]["alt"]
         assert alternative.endswith(".")
         assert "nan" not in alternative.split()
 
 
-def test_notebook_reads_like_the_others() -> None:
+@pytest.mark.parametrize("name", SMALL)
+def test_notebook_reads_like_the_others(name: str) -> None:
     """Parameters come first, prose before code, cells stay short and define nothing."""
-    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    cells = read(name).cells
     assert [cell.cell_type for cell in cells[:3]] == ["markdown", "code", "markdown"]
     assert cells[1].metadata["tags"] == ["parameters"]
     for cell in cells:
