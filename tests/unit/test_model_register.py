@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,51 +11,15 @@ import pytest
 from bondx_lib import features, market, models, parameters
 from bondx_lib.errors import BadInput
 
-OUTSIDE = '''
-"""A model that lives in a package of its own."""
-
-import numpy as np
-
-from bondx_lib import models
-
-
-def _log_bid_ask_next_month(rows):
-    order = rows.sort_values(["world", "bond_id", "month"])
-    later = order.groupby(["world", "bond_id"])[["bid_ask_bps", "month"]].shift(-1)
-    follows = (later["month"] == order["month"] + 1) & (later["bid_ask_bps"] > 0)
-    label = np.log(later["bid_ask_bps"].where(follows))
-    return label.reindex(rows.index).to_numpy(float)
-
-
-class BidAsk(models.Supervised):
-    """Predicts next month's bid-ask spread."""
-
-    name = "bid_ask"
-    title = "Bid-ask"
-    task = models.Task(
-        kind="value", label=_log_bid_ask_next_month, unit=("world", "bond_id", "month"),
-        horizon_months=1, undamaged=True,
-    )
-    columns = models.get("liquidity_shock").columns
-    inputs = (*models.Supervised.inputs, "bid_ask_bps")
-    members = ("gradient_boosting", "linear")
-    purpose = "log of the bid-ask spread a month ahead"
-'''
+OUTSIDE = Path(__file__).parents[1] / "outside"
+"""A folder with a package that offers a model by an entry point."""
 
 
 @pytest.fixture
-def outside(tmp_path, monkeypatch):
-    """Install a package that offers a model by an entry point."""
-    (tmp_path / "bidask_model.py").write_text(OUTSIDE)
-    info = tmp_path / "bidask_model-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bidask-model\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[bondx.models]\nbid_ask = bidask_model:BidAsk\nbroken = bidask_model:np\n"
-        "renamed = bidask_model:BidAsk\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield tmp_path
+def outside(monkeypatch):
+    """Make the package known as if it were installed."""
+    monkeypatch.syspath_prepend(str(OUTSIDE))
+    yield
     sys.modules.pop("bidask_model", None)
 
 
@@ -134,3 +99,11 @@ def test_unknown_models_are_refused():
     """The error names the nearest."""
     with pytest.raises(BadInput, match="did you mean 'spread'"):
         models.get("spreads")
+
+
+def test_the_page_shows_the_model_that_is_tested():
+    """The worked example of docs/models.md is the package of these tests, word for word."""
+    page = (OUTSIDE.parents[1] / "docs" / "models.md").read_text()
+    code = (OUTSIDE / "bidask_model.py").read_text()
+    shown = code[code.index("import numpy") :].replace("  # fmt: skip", "").strip()
+    assert shown in page
