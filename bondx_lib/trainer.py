@@ -47,7 +47,7 @@ class Interrupted(BaseException):
 
 
 class BondXAIAutonomousTrainer:
-    """Trains the four models epoch after epoch until a stopping rule speaks.
+    """Trains the models epoch after epoch until a stopping rule speaks.
 
     Parameters
     ----------

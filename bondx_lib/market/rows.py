@@ -34,9 +34,9 @@ Bools = NDArray[np.bool_]
 CALL_LAG_MONTHS: Final = 3
 LONGEST_RATING_AGE: Final = 120
 SHORTEST_DAYS: Final = 30
+"""Bonds leave the market when so many days (30/360) or fewer are left."""
 FUNDING_UNIT_BPS: Final = 28.0
 """By how much the published funding spread rises with a unit of funding tightness."""
-"""Bonds leave the market when so many days (30/360) or fewer are left."""
 
 
 _SECTORS, _SENIORITIES, _REGIMES, _RATINGS, _CORRUPTION_KINDS = (
