@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from bondx_lib.gates import QualityGateManager
     from bondx_lib.parameters import Parameters
     from bondx_lib.parameters import load as load_parameters
+    from bondx_lib.scoring import load_champion
     from bondx_lib.trainer import BondXAIAutonomousTrainer, resume, run
 
 __all__ = [
     "BondXAIAutonomousTrainer", "BondXAIDashboard", "Parameters", "QualityGateManager",
-    "load_parameters", "resume", "run",
+    "load_champion", "load_parameters", "resume", "run",
 ]  # fmt: skip
 
 _HOMES: Final = {
@@ -25,6 +26,7 @@ _HOMES: Final = {
     "BondXAIDashboard": ("dashboard", "BondXAIDashboard"),
     "Parameters": ("parameters", "Parameters"),
     "QualityGateManager": ("gates", "QualityGateManager"),
+    "load_champion": ("scoring", "load_champion"),
     "load_parameters": ("parameters", "load"),
     "resume": ("trainer", "resume"),
     "run": ("trainer", "run"),

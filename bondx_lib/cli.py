@@ -31,6 +31,8 @@ example: bondx run -f parameters/smoke.yaml --set dataset_size=50
 
 GENERATE_EXAMPLE: Final = "bondx generate --bonds 1000000 --workers 4 -o big-market"
 
+SCORE_EXAMPLE: Final = "bondx score --run RUN --input bonds.parquet --output scores.parquet"
+
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -172,6 +174,32 @@ def _generate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--digest", action="store_true", help="print a digest that no order or cut can change"
     )
+    _quiet_option(parser)
+
+
+def _score_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--run", metavar="RUN",
+        help="run folder, or the name of one in --runs; the newest run if not given",
+    )  # fmt: skip
+    parser.add_argument(
+        "--runs", metavar="DIR", default="runs", help="folder that holds the runs (default: runs)"
+    )
+    parser.add_argument(
+        "-i", "--input", metavar="FILE", required=True, help="bonds, as .parquet or .csv"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", required=True, help="scores, as .parquet or .csv"
+    )
+    parser.add_argument(
+        "--models", metavar="NAME,NAME", default="", help="champions to ask; all if not given"
+    )
+    parser.add_argument(
+        "--duplicates", choices=("refuse", "score"), default="refuse",
+        help="what to do with rows of equal world, bond and date (default: refuse)",
+    )  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="replace an output that is there")
+    _workers_option(parser)
     _quiet_option(parser)
 
 
@@ -362,6 +390,23 @@ def _generate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _score(options: argparse.Namespace) -> int:
+    from bondx_lib import dashboard, scoring
+
+    run = dashboard.find_run(Path(options.runs), options.run)
+    names = tuple(name.strip() for name in options.models.split(",") if name.strip())
+    with _progress("rows", options.quiet) as show:
+        summary = scoring.score(
+            run, options.input, options.output, names=names, duplicates=options.duplicates,
+            overwrite=options.force, workers=options.workers, progress=show,
+        )  # fmt: skip
+    if summary.ignored:
+        print(f"ignored columns: {', '.join(summary.ignored)}", file=sys.stderr)
+    print(f"{summary.rows:,} rows scored by {', '.join(summary.models)} in {options.output}; "
+          f"{summary.flagged:,} have values out of range")  # fmt: skip
+    return 0
+
+
 def _realism(options: argparse.Namespace) -> int:
     from bondx_lib.market import realism
 
@@ -470,6 +515,8 @@ _COMMANDS: Final[dict[str, tuple[Command, str, str, Callable[[argparse.ArgumentP
     "params": (_params, "print every parameter with type, unit, range and default",
                "bondx params --json", _json_option),
     "generate": (_generate, "write a market of any size", GENERATE_EXAMPLE, _generate_options),
+    "score": (_score, "ask a run's champions about bonds of your own; they know only the simulated "
+              "market", SCORE_EXAMPLE, _score_options),
     "realism": (_realism, "hold the market against published figures",
                 "bondx realism --failing", _realism_options),
     "calibrate": (_calibrate, "fit the market's constants to published figures again",
