@@ -190,12 +190,18 @@ class Survey:
         self._problems.refuse()
 
     def _check_doubled(self, kept: pd.DataFrame) -> None:
-        rows = np.flatnonzero(kept.duplicated(["world", "bond_id", "month"]).to_numpy())
+        keys = kept[["world", "bond_id", "month"]]
+        rows = np.flatnonzero(keys.duplicated().to_numpy())
         names = list(self._bonds) if len(rows) else []
 
         def words(which: int) -> str:
-            bond, month = (kept[name].iloc[rows[which]] for name in ("bond_id", "month"))
-            return f"({names[bond]}, {_year_month(month)}) repeats a row of the bond and month"
+            world, bond, month = key = keys.iloc[rows[which]]
+            before = int((keys == key).all(axis=1).to_numpy().argmax())
+            date = self._days[world, month]
+            return (
+                f"({names[bond]}, {date:%Y-%m-%d}) has the world, bond_id and date of row "
+                f"{before + 1}"
+            )
 
         self._problems.note(rows, words)
         self._problems.refuse(DUPLICATES_HINT)

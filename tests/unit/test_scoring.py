@@ -341,7 +341,9 @@ def test_repeated_rows_are_refused_unless_asked_for(run: Path, panel: pd.DataFra
     double = pd.concat([panel, panel.iloc[[7, 9]]], ignore_index=True)
     said = refused(run, written(double, tmp_path))
     assert "2 problems" in said
-    assert f"row {len(panel) + 1} ({panel['bond_id'][7]}, " in said
+    date = panel["date"][7].strftime("%Y-%m-%d")
+    assert f"row {len(panel) + 1} ({panel['bond_id'][7]}, {date}) has the world" in said
+    assert said.splitlines()[1].endswith(" of row 8")
     assert "--duplicates score" in said
     assert "did you mean 'score'?" in refused(run, written(double, tmp_path), duplicates="scor")
     found = scored(run, double, duplicates="score", rows_a_part=50)
