@@ -1,12 +1,13 @@
 r"""Put learners together, and put their probabilities right.
 
 *Voting* adds raw answers up with equal weights. *Stacking* finds weights :math:`w \ge 0` on rows
-that no learner has seen, drawn towards equal ones by a prior, so that a few dozen issuers cannot
-throw a learner out:
+that no learner has seen, drawn towards shares :math:`s` that were known before (equal ones, if
+nothing was), so that a few dozen issuers cannot throw a learner out:
 
-.. math:: \min_w \; \sum_i \bar\ell_i(w) + \sum_j \frac{(w_j - 1/k)^2}{2\,\sigma_w^2}
+.. math:: \min_w \; \sum_i \bar\ell_i(w) + \sum_j \frac{(w_j - s_j)^2}{2\,\sigma_w^2}
 
-with the mean loss :math:`\bar\ell_i` of each issuer. Issuers count, not rows, because the rows of
+with the mean loss :math:`\bar\ell_i` of each issuer. Weights of log-odds then are made to add up to
+one: their scale is the business of calibration. Issuers count, not rows, because the rows of
 one rise and fall together. Calibration is the same with an intercept and a slope of the log-odds,
 drawn towards 0 and 1: the level of events differs from history to history, and what a few held-out
 histories show of it is mostly luck. Sources: Wolpert [20], Platt [21].
@@ -14,7 +15,7 @@ histories show of it is mostly luck. Sources: Wolpert [20], Platt [21].
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -28,14 +29,19 @@ from bondx_lib.models.learners.base import Kind
 Floats = NDArray[np.float64]
 
 WEIGHT_PRIOR: Final = 0.15
-INTERCEPT_PRIOR, SLOPE_PRIOR = 0.15, 0.20
+INTERCEPT_PRIOR, SLOPE_PRIOR = 0.10, 0.10
 FEWEST_ISSUERS: Final = 10
 
 STRATEGIES: Final = ("voting", "stacking")
 
 
 def weights(
-    strategy: str, kind: Kind, raw: Floats, target: Floats, issuers: NDArray[np.generic]
+    strategy: str,
+    kind: Kind,
+    raw: Floats,
+    target: Floats,
+    issuers: NDArray[np.generic],
+    shares: Sequence[float] = (),
 ) -> Floats:
     """Return the weight of each learner.
 
@@ -47,19 +53,25 @@ def weights(
         Shape (rows, learners), of rows that no learner has been taught.
     target, issuers
         Shape (rows,).
+    shares
+        What stacking is drawn towards, adding up to one; equal shares if not given.
     """
     number = raw.shape[1]
     equal = np.full(number, 1 / number)
-    share = _issuer_share(issuers)
-    if strategy == "voting" or number == 1 or share.sum() < FEWEST_ISSUERS:
+    if strategy == "voting" or number == 1:
         return equal
+    before = np.array(shares, float) if shares else equal
+    share = _issuer_share(issuers)
+    if share.sum() < FEWEST_ISSUERS:
+        return before
     scale = float(np.average((target - np.average(target, weights=share)) ** 2, weights=share))
 
     def cost(w: Floats) -> float:
         cost_of = losses(kind, target, raw @ w) / (2 * max(scale, 1e-12) if kind == "value" else 1)
-        return float(share @ cost_of + ((w - equal) ** 2).sum() / (2 * WEIGHT_PRIOR**2))
+        return float(share @ cost_of + ((w - before) ** 2).sum() / (2 * WEIGHT_PRIOR**2))
 
-    return _minimum(cost, equal, [(0.0, None)] * number)
+    found = _minimum(cost, before, [(0.0, None)] * number)
+    return found / found.sum() if kind == "event" and found.sum() > 0 else found
 
 
 def calibration(raw: Floats, target: Floats, issuers: NDArray[np.generic]) -> tuple[float, float]:

@@ -3,8 +3,9 @@
 A downgrade happens to an issuer, so each issuer-month is one case however many bonds it has. The
 three members err differently: the law of the hazards is nearly a straight line in the log-odds,
 which a forest can only build in steps; the trees find where the line bends. Their log-odds are
-averaged with weights that stay near equal unless many issuers say otherwise, then calibrated. All
-see how far the rating that the accounts suggest is from the one the agencies gave.
+averaged with weights that stay near shares found on other pools unless many issuers say otherwise,
+then calibrated. All see how far the rating that the accounts suggest is from the one the agencies
+gave.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Downgrade(Supervised):
     inputs: ClassVar[tuple[str, ...]] = (*INPUTS, LABEL)
     members: ClassVar[tuple[str, ...]] = ("random_forest", "linear", "gradient_boosting")
     strategy: ClassVar[str] = "stacking"
+    shares: ClassVar[tuple[float, ...]] = (0.2, 0.5, 0.3)
     shadow: ClassVar[tuple[str, ...]] = (
         "leverage", "log_coverage", "operating_margin_pct", "cash_flow_margin_pct",
         "log_current_ratio", "log_equity_volatility", "size_log_assets",

@@ -68,6 +68,8 @@ class Supervised:
         Its learners, in order.
     strategy
         How they are put together: ``voting`` or ``stacking``.
+    shares
+        What stacking is drawn towards, in the order of the members; empty: equal shares.
     settings
         The model's own settings of a learner, by its name.
     monotone
@@ -87,6 +89,7 @@ class Supervised:
     inputs: ClassVar[tuple[str, ...]] = INPUTS
     members: ClassVar[tuple[str, ...]]
     strategy: ClassVar[str] = "voting"
+    shares: ClassVar[tuple[float, ...]] = ()
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     monotone: ClassVar[Mapping[str, int]] = {}
     shadow: ClassVar[tuple[str, ...]] = ()
@@ -356,7 +359,10 @@ def _taught(
     laws = [learners.get(name) for name in members]
     first = [one.fit(lesson, own, rng) for one, own in zip(laws, settings, strict=True)]
     raw = np.stack([learner.raw(lesson.check_matrix) for learner in first], axis=1)
-    weights = combination.weights(strategy, lesson.kind, raw, lesson.check_target, issuers)
+    weights = combination.weights(
+        strategy, lesson.kind, raw, lesson.check_target, issuers,
+        law.shares if members == law.members else (),
+    )  # fmt: skip
     whole = lesson.whole()
     again = [
         one.fit(whole, {**own, **before.chosen}, rng)

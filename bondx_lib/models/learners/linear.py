@@ -4,10 +4,11 @@ r"""Linear learner: ridge and logistic regression on standardised, bounded featu
           z_j = \mathrm{clip}\Big(\frac{x_j - m_j}{s_j}, -4, 4\Big)
 
 with mean :math:`m` and deviation :math:`s` of the rows learnt from, and :math:`z = 0` where a
-feature is missing. The rating, whose effect no straight line describes, is joined by kinks between
-the letter grades. The penalty holds the size of the coefficients, so that many features may share
-what a few hundred issuers can teach. With ``squares`` each feature bends once. Source: Hoerl and
-Kennard [19].
+feature is missing. The rating, whose effect no straight line describes, is joined by its way
+through each letter grade, so that every grade may have a slope of its own. Where the answer may
+only rise or fall with a feature, slopes of the wrong sign are taken out and the rest is fitted
+again. The penalty holds the size of the coefficients, so that many features may share what a few
+hundred issuers can teach. With ``squares`` each feature bends once. Source: Hoerl and Kennard [19].
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from bondx_lib.models.learners.base import Floats, Lesson, Matrix, Settings
 PENALTY: Final = {"value": 300.0, "event": 160.0}
 BOUND: Final = 4.0
 KINKED: Final = "rating_number"
-KINKS: Final = (4.0, 7.0, 10.0, 13.0, 16.0, 19.0)
+KINKS: Final = (1.0, 4.0, 7.0, 10.0, 13.0, 16.0, 19.0)
+"""Where the letter grades begin; the last ends with the ladder."""
+END: Final = 22.0
 CHUNK: Final = 65_536
 PARTS: Final = ("centre", "scale", "coefficients")
 
@@ -69,15 +72,8 @@ class Linear:
         squares = bool(settings.get("squares", False))
         rows = _bent(_standard(design, centre, scale), squares)
         penalty = float(settings.get("penalty", PENALTY[lesson.kind]))
-        if lesson.kind == "value":
-            line = Ridge(penalty).fit(rows, lesson.target)
-        else:
-            line = LogisticRegression(C=1 / penalty, solver="newton-cholesky", max_iter=100)
-            line.fit(rows, lesson.target)
-        return cls(
-            kinked, float(np.ravel(line.intercept_)[0]), centre, scale,
-            np.asarray(line.coef_, float).ravel(), squares=squares,
-        )  # fmt: skip
+        intercept, slopes = _fitted(rows, lesson, penalty, _signs(lesson, kinked, squares))
+        return cls(kinked, intercept, centre, scale, slopes, squares=squares)
 
     def raw(self, matrix: Matrix) -> Floats:
         """Return the line's value, or its log-odds."""
@@ -118,12 +114,38 @@ class Linear:
         return cls(kinked, intercept, centre, scale, coefficients, squares=squares)
 
 
+def _signs(lesson: Lesson, kinked: int, squares: bool) -> Floats:
+    """Return the sign that each slope must have, 0 where it may have any."""
+    signs = [float(lesson.monotone.get(name, 0)) for name in lesson.columns]
+    if kinked >= 0:
+        signs += [signs[kinked]] * len(KINKS)
+    return np.array(signs + [0.0] * len(signs) * squares)
+
+
+def _fitted(rows: Floats, lesson: Lesson, penalty: float, signs: Floats) -> tuple[float, Floats]:
+    """Return intercept and slopes, those of a wrong sign taken out until there are none."""
+    kept = np.ones(rows.shape[1], bool)
+    while True:
+        if lesson.kind == "value":
+            line = Ridge(penalty)
+        else:
+            line = LogisticRegression(C=1 / penalty, solver="newton-cholesky", max_iter=100)
+        line.fit(rows[:, kept], lesson.target)
+        slopes = np.zeros(rows.shape[1])
+        slopes[kept] = np.ravel(line.coef_)
+        wrong = signs * slopes < 0
+        if not wrong.any():
+            return float(np.ravel(line.intercept_)[0]), slopes
+        kept &= ~wrong
+
+
 def _design(matrix: Matrix, kinked: int) -> Floats:
     rows = matrix.astype(np.float64)
     if kinked < 0:
         return rows
-    beyond = np.maximum(rows[:, [kinked]] - np.array(KINKS), 0)
-    return np.concatenate([rows, beyond], axis=1)
+    begin = np.array(KINKS)
+    way = np.clip(rows[:, [kinked]] - begin, 0, np.append(begin[1:], END) - begin)
+    return np.concatenate([rows, way], axis=1)
 
 
 def _moments(design: Floats) -> tuple[Floats, Floats]:

@@ -26,7 +26,7 @@ from bondx_lib.models.learners.base import (
 )
 
 SETTINGS: Final[dict[str, Any]] = {
-    "n_estimators": 120, "max_depth": 14, "min_samples_leaf": 20, "max_features": 0.4,
+    "n_estimators": 80, "max_depth": 14, "min_samples_leaf": 20, "max_features": 0.4,
 }  # fmt: skip
 LEAST_SAMPLES, MOST_SAMPLES, SAMPLES_TO_ROWS = 1500, 2500, 10
 """A tree sees a tenth of the rows, within these bounds."""
