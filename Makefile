@@ -69,7 +69,7 @@ help:
 	@echo "make calibrate  fit the market's constants to them again (minutes)"
 	@echo "make ceilings   make the ceilings of the models again (minutes)"
 	@echo "make benchmark  measure the speed and the memory of drawing markets"
-	@echo "make bench-models  compare the models with other methods (about ten minutes)"
+	@echo "make bench-models  compare the models with other methods (about twenty minutes)"
 	@echo "make clean  remove the environment and all caches, but no run"
 
 $(RUN): | $(BIN)/python
