@@ -15,7 +15,7 @@ TEST := $(call installed,test)
 DEV := $(call installed,dev)
 BENCHMARK := $(call installed,benchmark)
 
-.PHONY: run test check lab lock realism calibrate ceilings benchmark bench-models clean help
+.PHONY: run test check lab lock realism calibrate ceilings benchmark bench-score bench-models clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
@@ -53,6 +53,9 @@ ceilings: $(RUN)
 benchmark: $(RUN)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/generator.py
 
+bench-score: $(RUN)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/score.py
+
 bench-models: $(BENCHMARK)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/models.py
 
@@ -69,6 +72,7 @@ help:
 	@echo "make calibrate  fit the market's constants to them again (minutes)"
 	@echo "make ceilings   make the ceilings of the models again (minutes)"
 	@echo "make benchmark  measure the speed and the memory of drawing markets"
+	@echo "make bench-score   measure how fast a million rows are scored"
 	@echo "make bench-models  compare the models with other methods (about twenty minutes)"
 	@echo "make clean  remove the environment and all caches, but no run"
 

@@ -47,7 +47,7 @@ class Grid:
         """Return for each row the value of the same entity some months before."""
         laid = self.spread_out(values, entity)
         shifted = np.full_like(laid, np.nan)
-        shifted[:, months:] = laid[:, : self.months - months]
+        shifted[:, months:] = laid[:, : max(self.months - months, 0)]
         return np.asarray(shifted[entity, self.month])
 
     def change(self, values: Floats, entity: Ints, months: int) -> Floats:

@@ -20,7 +20,7 @@ from bondx_lib.parameters import Parameters, describe
 from . import report_factory
 
 COMMANDS = ("run", "resume", "watch", "status", "report", "list", "params", "generate", "realism",
-            "calibrate", "ceilings", "verify")  # fmt: skip
+            "calibrate", "ceilings", "score", "verify")  # fmt: skip
 Shown = pytest.CaptureFixture[str]
 
 

@@ -172,3 +172,12 @@ def test_families_are_found_by_name():
     """A feature of the project has its family; another has none."""
     assert features.family_of("log_depth") == "liquidity"
     assert features.family_of("mine") == "other"
+
+
+@pytest.mark.parametrize("months", [1, 3, 8])
+def test_a_short_history_has_features_too(drawn, months):
+    """Lags that reach behind the first month are missing, not an error."""
+    short = drawn.panel[drawn.panel["month"] < months]
+    built = features.build(short)
+    assert len(built) == len(short)
+    assert built["notches_12m"].isna().all()

@@ -175,3 +175,24 @@ def test_learners_can_be_added_and_unknown_ones_are_refused():
         del learners.LEARNERS["mine"]
     with pytest.raises(BadInput, match="did you mean 'xgboost'"):
         learners.get("xgbost")
+
+
+def test_a_rows_answer_does_not_depend_on_those_beside_it():
+    """Known to the bit: a line says of a row alone what it says of it among others."""
+    one = lesson("value")
+    line = taught("linear", one)
+    together = line.raw(one.matrix)
+    apart = np.concatenate([line.raw(one.matrix[first : first + 7]) for first in range(0, 700, 7)])
+    np.testing.assert_array_equal(apart, together[:700])
+
+
+@pytest.mark.parametrize("kind", ["value", "event"])
+def test_a_line_obeys_monotone_columns(kind):
+    """Against the data a slope of the wrong sign is none, and every grade's slope is checked."""
+    one = replace(lesson(kind), monotone={"rating_number": -1, "b": 1, "a": 1})
+    line = taught("linear", one)
+    slopes = dict(zip(COLUMNS, line.coefficients, strict=False))
+    assert slopes["rating_number"] == 0
+    assert slopes["b"] == 0
+    assert slopes["a"] > 0
+    assert (line.coefficients[4:] <= 0).all()

@@ -78,7 +78,9 @@ class Linear:
     def raw(self, matrix: Matrix) -> Floats:
         """Return the line's value, or its log-odds."""
         parts = [
-            self._intercept + self.design(matrix[first : first + CHUNK]) @ self._coefficients
+            # Row by row, so that a row's answer does not depend on those beside it.
+            self._intercept
+            + np.einsum("ij,j->i", self.design(matrix[first : first + CHUNK]), self._coefficients)
             for first in range(0, len(matrix), CHUNK)
         ]
         return np.concatenate(parts) if parts else np.zeros(0)

@@ -18,12 +18,12 @@ from bondx_lib.models.learners.base import Floats, Lesson, Matrix, Settings, see
 
 SETTINGS: Final[dict[str, Any]] = {
     "tree_method": "hist",
-    "max_depth": 5,
-    "eta": 0.08,
+    "max_depth": 6,
+    "eta": 0.05,
     "min_child_weight": 20,
     "subsample": 0.8,
-    "colsample_bytree": 0.5,
-    "max_bin": 64,
+    "colsample_bytree": 0.8,
+    "max_bin": 256,
     "nthread": 1,
 }
 OBJECTIVES: Final = {"value": "reg:squarederror", "event": "binary:logistic"}
