@@ -18,9 +18,12 @@ class BidAsk(models.Supervised):
     name = "bid_ask"
     title = "Bid-ask"
     task = models.Task(
-        kind="value", label=_log_bid_ask_next_month, unit=("world", "bond_id", "month"),
-        horizon_months=1, undamaged=True,
-    )  # fmt: skip
+        kind="value",
+        label=_log_bid_ask_next_month,
+        unit=("world", "bond_id", "month"),
+        horizon_months=1,
+        undamaged=True,
+    )
     columns = models.get("liquidity_shock").columns
     inputs = (*models.Supervised.inputs, "bid_ask_bps")
     members = ("gradient_boosting", "linear")
