@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from bondx_lib import features
-from bondx_lib.models.base import Bools, Floats, Panel, Task
+from bondx_lib.features.cross_section import log_spread
+from bondx_lib.models.base import Bools, Panel, Task
 from bondx_lib.models.supervised import INPUTS, Supervised
 from bondx_lib.schema import KEYS
 
@@ -25,13 +26,8 @@ MOST_PRICE_GAP: Final = 1.0
 """Rows whose yield and spread disagree by more, in % a year, are damaged and teach nothing."""
 
 
-def _log_spread(rows: pd.DataFrame) -> Floats:
-    spread = rows["spread_bps"].to_numpy(float)
-    return np.asarray(np.log(spread, where=spread > 0, out=np.full(len(rows), np.nan)))
-
-
 TASK: Final = Task(
-    kind="value", label=_log_spread, unit=(*KEYS[:2], "month"), undamaged=True,
+    kind="value", label=log_spread, unit=(*KEYS[:2], "month"), undamaged=True,
     true_mean="log_spread_mean", true_variance="log_spread_variance", ceiling="spread",
 )  # fmt: skip
 
