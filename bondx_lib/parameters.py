@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 
 from bondx_lib.errors import BadInput, nearest
@@ -24,6 +31,8 @@ NOT_IDENTITY: Final = ("name", "output", "logging", "execution")
 """Blocks that decide where and how a run works, not what it computes."""
 
 ExportFormat = Literal["csv", "jsonl", "json", "parquet"]
+TUNABLE: Final = {"n_estimators": (1, 5000), "max_depth": (1, 16), "learning_rate": (0.001, 1)}
+"""Least and largest value that tuning may try."""
 MODEL_RANGE: Final = f"{', '.join(MODELS)}, and models that packages add"
 SCENARIO_RANGE: Final = f"one of {', '.join(SCENARIOS)}; several joined by +"
 
@@ -86,14 +95,29 @@ class Logging(_Block):
 class ParameterRanges(_Block):
     """Values that tuning may try."""
 
-    n_estimators: tuple[int, ...] = Field((100, 200, 300), description="trees to try")
-    max_depth: tuple[int, ...] = Field((3, 5, 7), description="tree depths to try")
-    learning_rate: tuple[float, ...] = Field((0.05, 0.1, 0.2), description="step sizes to try")
+    n_estimators: tuple[int, ...] = Field(
+        (100, 200, 300), description="trees to try", json_schema_extra={"range": "1 to 5000 each"}
+    )
+    max_depth: tuple[int, ...] = Field(
+        (3, 5, 7), description="tree depths to try", json_schema_extra={"range": "1 to 16 each"}
+    )
+    learning_rate: tuple[float, ...] = Field(
+        (0.05, 0.1, 0.2), description="step sizes to try",
+        json_schema_extra={"range": "0.001 to 1 each"},
+    )  # fmt: skip
 
     @field_validator("*", mode="before")
     @classmethod
     def _as_tuple(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("*")
+    @classmethod
+    def _within(cls, values: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
+        low, high = TUNABLE[str(info.field_name)]
+        if not values or not all(low <= value <= high for value in values):
+            raise ValueError(f"is not admissible: one or more values from {low:g} to {high:g}")
+        return values
 
 
 class Advanced(_Block):
@@ -124,6 +148,13 @@ class Advanced(_Block):
     @classmethod
     def _as_tuple(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("base_models")
+    @classmethod
+    def _once_each(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("names a learner twice")
+        return names
 
     @property
     def options(self) -> tuple[str, ...]:
