@@ -90,6 +90,7 @@ class BondXAIAutonomousTrainer:
         EpochFailed
             When an epoch's notebook failed.
         """
+        check_names(self.parameters)
         folder = self._folder()
         with (
             runlog.RunLock(folder), _logging(folder, self.parameters), _signals(self._interrupt),
@@ -126,7 +127,6 @@ class BondXAIAutonomousTrainer:
 
     def _open(self) -> None:
         """Begin the run in its log, or take it up again, and tell whoever wants to watch."""
-        check_names(self.parameters)
         folder = self._folder()
         if epoch.take_up(folder):
             self._reopen()
@@ -318,7 +318,6 @@ def check_names(parameters: Parameters) -> None:
 
 def run(parameters: Parameters, on_open: OnOpen | None = None) -> runlog.RunState:
     """Start a new run and bring it to a verdict."""
-    check_names(parameters)
     return BondXAIAutonomousTrainer(parameters, on_open=on_open).run_autonomous_training_loop()
 
 

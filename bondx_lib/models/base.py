@@ -22,6 +22,7 @@ from bondx_lib.artefacts import inside, read_json, sha256_file, write_json
 from bondx_lib.errors import BadInput, nearest
 from bondx_lib.features import CrossSection
 from bondx_lib.parameters import Parameters
+from bondx_lib.schema import letter
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.str_]
@@ -107,6 +108,17 @@ class Task:
     true_mean: str = ""
     true_variance: str = ""
     ceiling: str = ""
+
+
+def stored(column: str) -> Callable[[pd.DataFrame], Floats]:
+    """Return the label that stands in a column of the panel."""
+    return lambda rows: rows[column].to_numpy(float)
+
+
+def letters(rows: pd.DataFrame) -> Words:
+    """Return the letter grade of each row."""
+    known = {rating: letter(str(rating)) for rating in rows["rating"].unique()}
+    return rows["rating"].map(known).to_numpy(str)
 
 
 class Model(Protocol):

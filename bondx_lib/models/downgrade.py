@@ -16,19 +16,13 @@ import numpy as np
 import pandas as pd
 
 from bondx_lib import features
-from bondx_lib.models.base import Floats, Panel, Task
+from bondx_lib.models.base import Floats, Panel, Task, stored
 from bondx_lib.models.supervised import INPUTS, Supervised
 from bondx_lib.schema import LABEL_HORIZON_MONTHS, SECTORS
 
 LABEL: Final = "downgrade_12m"
-
-
-def _downgraded(rows: pd.DataFrame) -> Floats:
-    return rows[LABEL].to_numpy(float)
-
-
 TASK: Final = Task(
-    kind="event", label=_downgraded, unit=("world", "issuer_id", "month"),
+    kind="event", label=stored(LABEL), unit=("world", "issuer_id", "month"),
     horizon_months=LABEL_HORIZON_MONTHS[LABEL], true_mean="downgrade_probability",
     ceiling="downgrade",
 )  # fmt: skip

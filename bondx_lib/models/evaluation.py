@@ -27,8 +27,18 @@ from scipy.stats import binomtest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from bondx_lib import ceilings, metrics
-from bondx_lib.models.base import Bools, Comparison, Floats, Model, Panel, Scores, Task, Words
-from bondx_lib.schema import CORRUPTION_KINDS, LETTERS, REGIMES, SECTORS, letter
+from bondx_lib.models.base import (
+    Bools,
+    Comparison,
+    Floats,
+    Model,
+    Panel,
+    Scores,
+    Task,
+    Words,
+    letters,
+)
+from bondx_lib.schema import CORRUPTION_KINDS, LETTERS, REGIMES, SECTORS
 
 LOSS_NAMES: Final = {
     "value": "mean squared error", "event": "log loss", "damage": "1 - average precision",
@@ -105,11 +115,13 @@ def judged(model: Model | type[Model], panel: Panel, truth: pd.DataFrame) -> Jud
         mean = np.where(np.isfinite(known), known, label)
     if task.true_variance:
         variance = np.nan_to_num(truth[task.true_variance].to_numpy(float))
-    letters = rows["rating"].map({r: letter(str(r)) for r in rows["rating"].unique()})
-    segments = {"rating": letters, "sector": rows["sector"], "regime": truth["regime"]}
+    segments = {
+        "rating": letters(rows), "sector": rows["sector"].to_numpy(str),
+        "regime": truth["regime"].to_numpy(str),
+    }  # fmt: skip
     return Judged(
         task, which, rows["issuer_id"].to_numpy(str)[which],
-        {name: values.to_numpy(str)[which] for name, values in segments.items()},
+        {name: values[which] for name, values in segments.items()},
         label[which], mean[which], variance[which],
     )  # fmt: skip
 

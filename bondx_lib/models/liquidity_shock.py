@@ -11,22 +11,15 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 import numpy as np
-import pandas as pd
 
 from bondx_lib import features
-from bondx_lib.models.base import Bools, Floats, Panel, Task
+from bondx_lib.models.base import Bools, Panel, Task, stored
 from bondx_lib.models.supervised import INPUTS, Supervised
 from bondx_lib.schema import KEYS, LABEL_HORIZON_MONTHS
 
 LABEL: Final = "liquidity_shock_1m"
-
-
-def _shocked(rows: pd.DataFrame) -> Floats:
-    return rows[LABEL].to_numpy(float)
-
-
 TASK: Final = Task(
-    kind="event", label=_shocked, unit=(*KEYS[:2], "month"),
+    kind="event", label=stored(LABEL), unit=(*KEYS[:2], "month"),
     horizon_months=LABEL_HORIZON_MONTHS[LABEL], true_mean="shock_probability",
     ceiling="liquidity_shock",
 )  # fmt: skip

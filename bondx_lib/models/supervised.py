@@ -31,6 +31,7 @@ from bondx_lib.models.base import (
     Panel,
     Task,
     Words,
+    letters,
     matrix,
     read_card,
     write_card,
@@ -40,7 +41,6 @@ from bondx_lib.models.learners.base import Learner, Lesson, Matrix
 from bondx_lib.models.learners.linear import Linear
 from bondx_lib.models.splits import CALIBRATE, TRAIN, TUNE
 from bondx_lib.parameters import Parameters
-from bondx_lib.schema import letter
 
 BASELINE, SHADOW = "baseline.json", "shadow.json"
 RATING, GAP = "rating_number", "rating_gap"
@@ -283,12 +283,6 @@ class Supervised:
             level = parameters.evaluation.interval_coverage
             found = Intervals.fit(label - raw, issuers, letters(panel.rows), level)
             self.facts["intervals"] = found.to_dict()
-
-
-def letters(rows: pd.DataFrame) -> Words:
-    """Return the letter grade of each row."""
-    known = {rating: letter(str(rating)) for rating in rows["rating"].unique()}
-    return rows["rating"].map(known).to_numpy(str)
 
 
 def lesson_of(law: type[Supervised], panel: Panel, splits: Words, rng: Generator) -> Lesson:

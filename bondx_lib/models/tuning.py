@@ -120,11 +120,16 @@ def search(
     if not lesson.checked or lesson.constant is not None:
         return []
     members = advanced.base_models if advanced.enable_ensemble_methods else law.members
-    line = learners.get(LINE).fit(lesson, {}, rng).raw(lesson.check_matrix)
+    # No setting changes a line, so what it says is found once.
+    known = {
+        name: learners.get(name).fit(lesson, {}, rng).raw(lesson.check_matrix)
+        for name in members
+        if name == LINE
+    }
     seed = seed_of(rng)
 
     def loss(settings: Settings) -> float:
-        return _loss(law, lesson, members, settings, line, np.random.default_rng(seed))
+        return _loss(law, lesson, members, settings, known, np.random.default_rng(seed))
 
     new = ask(advanced, before, advanced.trials_per_epoch, rng)
     incumbent = best(before)
@@ -187,12 +192,12 @@ def _loss(
     lesson: Lesson,
     members: Sequence[str],
     settings: Settings,
-    line: Floats,
+    known: Mapping[str, Floats],
     rng: Generator,
 ) -> float:
     """Return the loss on the rows that tune of the members, each with an equal say."""
     said = [
-        line if name == LINE
+        known[name] if name in known
         else learners.get(name).fit(lesson, settings_for(law, name, settings), rng)
         .raw(lesson.check_matrix)
         for name in members

@@ -27,8 +27,6 @@ Ints = NDArray[np.int64]
 Duplicates = Literal["refuse", "score"]
 
 MOST_MONTHS: Final = 1000
-MONTHS_BEFORE: Final = 12
-"""Months are counted from so many before the first, because features look so far back."""
 MOST_SAMPLED: Final = 50_000
 BALLAST_ROWS: Final = 32
 """Shown to the models behind the rows of each part and then dropped: products of matrices round the
@@ -118,7 +116,7 @@ class Survey:
         units.refuse(units.find(pd.concat(self._sample)), source)
         kept = pd.concat(self._kept, ignore_index=True)
         self._kept.clear()
-        zero = self._check_span(kept["month"]) - MONTHS_BEFORE
+        zero = self._check_span(kept["month"])
         self._check_issuers(kept)
         if self._duplicates == "refuse":
             self._check_doubled(kept)

@@ -13,8 +13,7 @@ import pytest
 from bondx_lib import ceilings, market, models, parameters
 from bondx_lib.errors import BadInput
 from bondx_lib.models import anomaly
-from bondx_lib.models.base import CARD_NAME
-from bondx_lib.models.supervised import letters
+from bondx_lib.models.base import CARD_NAME, letters
 from bondx_lib.schema import CORRUPTION_KINDS
 
 CHOSEN = parameters.load(None, {"evaluation.branches": 32})
