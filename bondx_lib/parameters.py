@@ -34,6 +34,7 @@ ExportFormat = Literal["csv", "jsonl", "json", "parquet"]
 TUNABLE: Final = {"n_estimators": (1, 5000), "max_depth": (1, 16), "learning_rate": (0.001, 1)}
 """Least and largest value that tuning may try."""
 MODEL_RANGE: Final = f"{', '.join(MODELS)}, and models that packages add"
+GATE_RANGE: Final = "names as `bondx gates` lists them"
 SCENARIO_RANGE: Final = f"one of {', '.join(SCENARIOS)}; several joined by +"
 
 
@@ -45,8 +46,16 @@ def _unit(unit: str) -> dict[str, Any]:
     return {"unit": unit}
 
 
+Threshold = float | tuple[float, float]
+
+
 class QualityGates(_Block):
-    """Thresholds of the data gates."""
+    """Which gates are asked, with which thresholds, and how much a failure matters."""
+
+    profile: Literal["exploratory", "standard", "strict"] = Field(
+        "standard",
+        description="how hard all gates judge: exploratory one step milder, strict one step harder",
+    )
 
     coverage_min: float = Field(
         90.0, ge=0, le=100, description="required cells that are filled, at least",
@@ -68,6 +77,37 @@ class QualityGates(_Block):
         0.1, ge=0, le=100, description="rows whose maturity cannot be right, at most",
         json_schema_extra=_unit("%"),
     )  # fmt: skip
+    thresholds: dict[str, Threshold] = Field(
+        {}, description="thresholds of other gates, by name",
+        json_schema_extra={"range": f"a number, or [low, high]; {GATE_RANGE}"},
+    )  # fmt: skip
+    severities: dict[str, Literal["block", "warn", "info"]] = Field(
+        {}, description="how much a gate's failure matters, by name, whatever the profile says",
+        json_schema_extra={"range": f"block, warn or info; {GATE_RANGE}"},
+    )  # fmt: skip
+    off: tuple[str, ...] = Field(
+        (), description="gates that are not asked", json_schema_extra={"range": GATE_RANGE}
+    )
+
+    @field_validator("off", mode="before")
+    @classmethod
+    def _as_tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("thresholds", mode="before")
+    @classmethod
+    def _as_pairs(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {name: tuple(one) if isinstance(one, list) else one for name, one in value.items()}
+
+    @field_validator("thresholds")
+    @classmethod
+    def _in_order(cls, values: dict[str, Threshold]) -> dict[str, Threshold]:
+        for name, one in values.items():
+            if isinstance(one, tuple) and not one[0] < one[1]:
+                raise ValueError(f"the ends of {name} are not in order: {list(one)}")
+        return values
 
 
 class Output(_Block):

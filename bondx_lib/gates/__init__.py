@@ -1,7 +1,19 @@
 """Quality gates: named rules that return findings, and the quality score made of them."""
 
-from bondx_lib.gates.base import Finding, Gate
+from bondx_lib.gates.base import Context, DataGate, Extent, Finding, Gate, RowGate, Setting
+from bondx_lib.gates.part import Part
 from bondx_lib.gates.quality import band, quality_score
-from bondx_lib.gates.register import GATES, QualityGateManager, get
+from bondx_lib.gates.register import (
+    GATES,
+    QualityGateManager,
+    added,
+    get,
+    known,
+    register,
+    settings,
+)
 
-__all__ = ["GATES", "Finding", "Gate", "QualityGateManager", "band", "get", "quality_score"]
+__all__ = [
+    "GATES", "Context", "DataGate", "Extent", "Finding", "Gate", "Part", "QualityGateManager",
+    "RowGate", "Setting", "added", "band", "get", "known", "quality_score", "register", "settings",
+]  # fmt: skip

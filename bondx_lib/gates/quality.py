@@ -5,13 +5,15 @@ and scores
 
 .. math:: s(u) = 1 - 0.2\,u^2 \text{ for } u \le 1, \qquad s(u) = 0.8 / u^2 \text{ beyond,}
 
-so a gate at its threshold scores 0.8. The quality score is the mean over the findings; if any
-blocking finding is no pass, it is held below 0.8. It never rises when a gate gets worse.
+so a gate at its threshold scores 0.8. A gate scores what its worst finding does, and the quality
+score is the mean over the gates. Findings for information only and findings with nothing to judge
+do not count. If a blocking gate fails, the score is held below 0.8. It never rises when a gate gets
+worse.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -23,12 +25,18 @@ BLOCKED: Final = 0.79
 BANDS: Final = ((0.95, "excellent"), (0.90, "good"), (0.80, "acceptable"))
 
 
-def quality_score(findings: Sequence[Finding]) -> float:
-    """Return the quality score of a variation; 0 without findings."""
-    if not findings:
+def quality_score(findings: Iterable[Finding]) -> float:
+    """Return the quality score of a variation; 0 if nothing could be judged."""
+    gates: dict[str, float] = {}
+    blocked = False
+    for finding in findings:
+        blocked |= finding.blocks
+        if finding.severity != "info" and finding.verdict != "not_applicable":
+            score = finding_score(finding.used)
+            gates[finding.gate] = min(score, gates.get(finding.gate, 1.0))
+    if not gates:
         return 0.0
-    score = float(np.mean([finding_score(finding.used) for finding in findings]))
-    blocked = any(f.severity == "block" and f.verdict != "pass" for f in findings)
+    score = float(np.mean(list(gates.values())))
     return min(score, BLOCKED) if blocked else score
 
 

@@ -1,28 +1,73 @@
-"""All gates, and the door through which the loop evaluates them."""
+"""All gates, and the door through which data and models are judged.
+
+A package adds a gate by an entry point of the group ``bondx.gates`` whose name is the gate's; a
+notebook adds one with :func:`register`. Thresholds, severities and the gates that are on come from
+``quality_gates`` of the parameters, and their digest is fixed before a run begins.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
+from typing import Any, Final
 
 import pandas as pd
 
 from bondx_lib.artefacts import canonical_json
 from bondx_lib.errors import BadInput, nearest
-from bondx_lib.gates.base import Finding, Gate
-from bondx_lib.gates.completeness import Coverage, EsgMissing
-from bondx_lib.gates.liquidity import LiquidityMedian
-from bondx_lib.gates.structure import MaturityAnomalies, NegativeSpreads
-from bondx_lib.parameters import Parameters
-
-GATES: Final[tuple[Gate, ...]] = (
-    Coverage(),
-    EsgMissing(),
-    LiquidityMedian(),
-    NegativeSpreads(),
-    MaturityAnomalies(),
+from bondx_lib.gates import (
+    completeness,
+    correlation,
+    liquidity,
+    logic,
+    model,
+    realism,
+    reproducibility,
+    statistics,
+    structure,
 )
+from bondx_lib.gates.base import (
+    FAMILIES,
+    SEVERITIES,
+    Context,
+    DataGate,
+    Extent,
+    Finding,
+    Gate,
+    Limit,
+    Setting,
+    Severity,
+)
+from bondx_lib.gates.part import Part
+from bondx_lib.gates.tallies import Tally
+from bondx_lib.parameters import Parameters, QualityGates
+
+GROUP: Final = "bondx.gates"
+LAW: Final = ("name", "family", "catches", "asks", "limit", "severity", "evaluate")
+
+GATES: Final[dict[str, Gate]] = {
+    gate.name: gate
+    for gate in (
+        *completeness.GATES,
+        *structure.GATES,
+        *liquidity.GATES,
+        *correlation.GATES,
+        *statistics.GATES,
+        *logic.GATES,
+        *realism.GATES,
+        *model.GATES,
+        *reproducibility.GATES,
+    )
+}
+
+_added: dict[str, Gate] = {}
+
+
+def known() -> tuple[str, ...]:
+    """Return the names of all gates: the project's own, then those added."""
+    outside = metadata.entry_points(group=GROUP).names
+    return (*GATES, *sorted({*_added, *outside} - set(GATES)))
 
 
 def get(name: str) -> Gate:
@@ -31,50 +76,224 @@ def get(name: str) -> Gate:
     Raises
     ------
     BadInput
-        When no gate has that name; the error names the nearest.
+        When no gate has that name, naming the nearest, or when what a package offers under it is
+        no gate.
     """
-    for gate in GATES:
-        if gate.name == name:
-            return gate
-    known = [gate.name for gate in GATES]
+    if name in GATES:
+        return GATES[name]
+    if name in _added:
+        return _added[name]
+    for entry in metadata.entry_points(group=GROUP, name=name):
+        offered = entry.load()
+        gate = offered() if isinstance(offered, type) else offered
+        return _checked(gate, f"entry point {entry.value}", name)
     raise BadInput(
-        "is not a gate", key=name, admissible=", ".join(known), nearest=nearest(name, known)
+        "is not a gate", key=name, admissible=", ".join(known()), nearest=nearest(name, known())
     )
 
 
+def register(gate: Gate | type[Gate]) -> Gate:
+    """Add a gate for this process and return it; a later one of the same name replaces it.
+
+    Raises
+    ------
+    BadInput
+        When it does not offer all that a gate must, or takes the name of one of the project's.
+    """
+    one = gate() if isinstance(gate, type) else gate
+    name = str(getattr(one, "name", ""))
+    if name in GATES:
+        raise BadInput("is a gate of the project; choose another name", key=name)
+    _added[name] = _checked(one, "register", name)
+    return one
+
+
+def settings(chosen: QualityGates) -> dict[str, Setting]:
+    """Return threshold, severity and whether it is on, of every gate.
+
+    Raises
+    ------
+    BadInput
+        When a gate that is named is not known, naming the nearest, or a threshold is not one that
+        the gate can use.
+    """
+    for key, names in (
+        ("thresholds", chosen.thresholds), ("severities", chosen.severities), ("off", chosen.off)
+    ):  # fmt: skip
+        for name in names:
+            _must_know(f"quality_gates.{key}", name)
+    return {name: _setting(get(name), chosen) for name in known()}
+
+
 class QualityGateManager:
-    """Evaluates the gates with the thresholds of a run.
+    """Judges data and models with the thresholds of a run.
 
     Parameters
     ----------
     parameters
         The run's parameters; only ``quality_gates`` is read.
 
+    Raises
+    ------
+    BadInput
+        When they name a gate that is not known.
+
     Examples
     --------
     >>> from bondx_lib import market, parameters
     >>> chosen = parameters.default()
-    >>> panel = market.simulate(chosen, "example", bonds=20).panel
-    >>> [finding.verdict for finding in QualityGateManager(chosen).evaluate(panel)]
-    ['pass', 'pass', 'pass', 'pass', 'pass']
+    >>> manager = QualityGateManager(chosen)
+    >>> findings = manager.evaluate(market.simulate(chosen, "example").panel)
+    >>> manager.blocked(findings)
+    False
     """
 
     def __init__(self, parameters: Parameters) -> None:
-        self._limits = parameters.quality_gates
+        self.settings = settings(parameters.quality_gates)
 
-    def evaluate(self, panel: pd.DataFrame) -> tuple[Finding, ...]:
-        """Return the findings of all gates, in the order of the register."""
-        return tuple(finding for gate in GATES for finding in gate.evaluate(panel, self._limits))
+    def evaluate(
+        self, panel: pd.DataFrame, redrawn: tuple[str, str] | None = None
+    ) -> tuple[Finding, ...]:
+        """Return the findings on data, in the order of the register.
+
+        Parameters
+        ----------
+        panel
+            Columns of the panel table, or as many of them as there are.
+        redrawn
+            Digests of the data and of the same data drawn again, if that was done.
+        """
+        part = Part(panel)
+        return self.findings(Extent.of(part), self.count(part), redrawn)
+
+    def count(self, part: Part) -> dict[str, Tally[Any]]:
+        """Return what the gates on data count in a part of the rows."""
+        return {
+            gate.name: gate.count(part)
+            for gate in self._gates("data")
+            if isinstance(gate, DataGate) and len(part) and part.has(gate.columns)
+        }
+
+    def findings(
+        self,
+        extent: Extent,
+        tallies: Mapping[str, Tally[Any]],
+        redrawn: tuple[str, str] | None = None,
+    ) -> tuple[Finding, ...]:
+        """Return the findings on all that was counted."""
+        context = Context(self.settings, extent, tallies, redrawn)
+        asked = ("data",) if redrawn is None else ("data", "redrawn")
+        return _judged(self._gates(*asked), context)
+
+    def judge_models(self, models: Mapping[str, Mapping[str, Any]]) -> tuple[Finding, ...]:
+        """Return the findings on models, from what was measured of each, by name."""
+        return _judged(self._gates("models"), Context(self.settings, models=models))
 
     @staticmethod
-    def blocked(findings: Sequence[Finding]) -> bool:
-        """Say whether a blocking gate did not pass."""
-        return any(f.severity == "block" and f.verdict != "pass" for f in findings)
+    def blocked(findings: Iterable[Finding]) -> bool:
+        """Say whether a blocking gate failed."""
+        return any(finding.blocks for finding in findings)
 
-    def thresholds(self) -> dict[str, float]:
-        """Return the limit of each gate."""
-        return {gate.name: gate.threshold(self._limits) for gate in GATES}
+    def table(self) -> dict[str, dict[str, Any]]:
+        """Return threshold and severity of each gate that is on, as plain values."""
+        return {
+            name: {
+                "threshold": list(one.threshold)
+                if isinstance(one.threshold, tuple)
+                else one.threshold,
+                "severity": one.severity,
+            }
+            for name, one in self.settings.items()
+            if one.on
+        }
 
     def digest(self) -> str:
-        """Return the SHA-256 of all gate names and thresholds, fixed before a run begins."""
-        return hashlib.sha256(canonical_json(self.thresholds()).encode()).hexdigest()
+        """Return the SHA-256 of all gates, thresholds and severities."""
+        return hashlib.sha256(canonical_json(self.table()).encode()).hexdigest()
+
+    def _gates(self, *asked: str) -> list[Gate]:
+        return [
+            gate
+            for name, one in self.settings.items()
+            if one.on and (gate := get(name)).asks in asked
+        ]
+
+
+def added(
+    first: Mapping[str, Tally[Any]], second: Mapping[str, Tally[Any]]
+) -> dict[str, Tally[Any]]:
+    """Return the tallies of two parts together."""
+    sums = dict(first)
+    for name, more in second.items():
+        sums[name] = sums[name] + more if name in sums else more
+    return sums
+
+
+def _judged(asked: Sequence[Gate], context: Context) -> tuple[Finding, ...]:
+    return tuple(finding for gate in asked for finding in gate.evaluate(context))
+
+
+def _setting(gate: Gate, chosen: QualityGates) -> Setting:
+    severity = chosen.severities.get(gate.name) or _by_profile(gate, chosen.profile)
+    return Setting(_threshold(gate, chosen), severity, gate.name not in chosen.off)
+
+
+def _by_profile(gate: Gate, profile: str) -> Severity:
+    """Return a severity one step milder where one explores, one step harder where one is strict."""
+    step = {"exploratory": 1, "standard": 0, "strict": -1}[profile]
+    if gate.severity == "info" or (step > 0 and gate.essential):
+        return gate.severity
+    place = SEVERITIES.index(gate.severity) + step
+    return SEVERITIES[min(max(place, 0), len(SEVERITIES) - 1)]
+
+
+def _threshold(gate: Gate, chosen: QualityGates) -> Limit:
+    if gate.parameter:
+        if gate.name in chosen.thresholds:
+            raise BadInput(
+                "has a key of its own", source="parameters",
+                key=f"quality_gates.thresholds.{gate.name}",
+                admissible=f"quality_gates.{gate.parameter}",
+            )  # fmt: skip
+        return float(getattr(chosen, gate.parameter))
+    given = chosen.thresholds.get(gate.name)
+    if given is None:
+        return gate.limit
+    if isinstance(given, tuple) != isinstance(gate.limit, tuple):
+        form = "two numbers, [low, high]" if isinstance(gate.limit, tuple) else "one number"
+        raise BadInput(
+            "is not a threshold of this gate", source="parameters",
+            key=f"quality_gates.thresholds.{gate.name}", value=given,
+            admissible=f"{form} ({gate.unit})" if gate.unit else form,
+        )  # fmt: skip
+    return given
+
+
+def _must_know(key: str, name: str) -> None:
+    if name not in known():
+        raise BadInput(
+            "is not a gate", source="parameters", key=key, value=name,
+            admissible="the gates that `bondx gates` lists", nearest=nearest(name, known()),
+        )  # fmt: skip
+
+
+def _checked(gate: Gate, source: str, name: str) -> Gate:
+    missing = [part for part in LAW if not hasattr(gate, part)]
+    if missing:
+        raise BadInput(
+            f"is no gate: it lacks {', '.join(missing)}", source=source, key=name or None,
+            admissible="an instance of bondx_lib.gates.Gate",
+        )  # fmt: skip
+    if gate.name != name:
+        raise BadInput("has another name than it is offered under", source=source, key=name,
+                       value=gate.name)  # fmt: skip
+    for key, value, admissible in (
+        ("family", gate.family, FAMILIES), ("severity", gate.severity, SEVERITIES),
+        ("asks", gate.asks, ("data", "models", "redrawn")),
+    ):  # fmt: skip
+        if value not in admissible:
+            raise BadInput(
+                "is not admissible", source=f"{source}: {name}", key=key, value=value,
+                admissible=", ".join(admissible), nearest=nearest(str(value), admissible),
+            )  # fmt: skip
+    return gate

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
 from bondx_lib import pricing
-from bondx_lib.gates.base import Finding, at_most
-from bondx_lib.parameters import QualityGates
+from bondx_lib.gates.base import Gate, RowGate
 
 DATE_TOLERANCE_YEARS: Final = 10 / 360
 LONGEST_YEARS: Final = 100.0
 
 
-class NegativeSpreads:
+class NegativeSpreads(RowGate):
     """Share of rows with a spread below zero."""
 
     name = "negative_spreads"
+    family = "structure"
     catches = "credit spreads with the wrong sign"
+    what = "have a negative spread"
+    parameter = "negative_spreads_max_pct"
+    severity = "block"
+    false_alarm = 0.001
+    columns = ("spread_bps",)
 
-    def threshold(self, limits: QualityGates) -> float:
-        """Return the largest share of such rows, in percent."""
-        return limits.negative_spreads_max_pct
-
-    def evaluate(self, panel: pd.DataFrame, limits: QualityGates) -> tuple[Finding, ...]:
-        """Return one finding over all rows."""
-        negative = panel["spread_bps"] < 0
-        limit = limits.negative_spreads_max_pct
-        return (at_most(self.name, "have a negative spread", negative, limit),)
+    def bad(self, rows: pd.DataFrame) -> Any:
+        """Mark rows with a negative spread."""
+        return rows["spread_bps"] < 0
 
 
-class MaturityAnomalies:
+class MaturityAnomalies(RowGate):
     """Share of rows whose maturity cannot be right.
 
     A row is anomalous if the bond matures before the row's date or its own issue, in more than a
@@ -39,17 +38,16 @@ class MaturityAnomalies:
     """
 
     name = "maturity_anomalies"
+    family = "structure"
     catches = "maturity dates that contradict issue date, row date or remaining time"
+    what = "have an impossible maturity"
+    parameter = "maturity_anomalies_max_pct"
+    severity = "block"
+    columns = ("date", "issue_date", "maturity_date", "maturity_years")
 
-    def threshold(self, limits: QualityGates) -> float:
-        """Return the largest share of such rows, in percent."""
-        return limits.maturity_anomalies_max_pct
-
-    def evaluate(self, panel: pd.DataFrame, limits: QualityGates) -> tuple[Finding, ...]:
-        """Return one finding over all rows."""
-        limit = limits.maturity_anomalies_max_pct
-        wrong = maturity_anomalies(panel)
-        return (at_most(self.name, "have an impossible maturity", wrong, limit),)
+    def bad(self, rows: pd.DataFrame) -> Any:
+        """Mark rows whose maturity cannot be right."""
+        return maturity_anomalies(rows)
 
 
 def maturity_anomalies(panel: pd.DataFrame) -> pd.Series:
@@ -65,3 +63,6 @@ def maturity_anomalies(panel: pd.DataFrame) -> pd.Series:
         | (remaining > LONGEST_YEARS)
         | disagrees
     )
+
+
+GATES: Final[tuple[Gate, ...]] = (NegativeSpreads(), MaturityAnomalies())

@@ -1,0 +1,48 @@
+"""What a negative control is: damage of a known kind and amount that one gate must notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.random import Generator
+
+
+@dataclass(frozen=True)
+class Control:
+    """Damage that a gate must notice.
+
+    Attributes
+    ----------
+    what
+        What is done, as a phrase: "rows whose spread changes its sign".
+    unit
+        Of the amount: "% of rows".
+    amounts
+        From hardly visible to plain, ascending; the smallest that is noticed in 80 % of variations
+        says how keen the gate is.
+    damage
+        From what the gate looks at (a panel; for gates on models what was measured of one), an
+        amount and random numbers to the same, damaged. The argument is not changed.
+    """
+
+    what: str
+    unit: str
+    amounts: tuple[float, ...]
+    damage: Callable[[Any, float, Generator], Any]
+
+
+def some_rows(panel: pd.DataFrame, percent: float, rng: Generator) -> np.ndarray:
+    """Return the positions of a random share of the rows, at least one."""
+    count = max(round(len(panel) * percent / 100), 1)
+    return np.sort(rng.choice(len(panel), count, replace=False))
+
+
+def replaced(panel: pd.DataFrame, column: str, which: np.ndarray, values: Any) -> pd.DataFrame:
+    """Return the panel with other values in some rows of a column."""
+    changed = panel.copy()
+    changed.iloc[which, changed.columns.get_loc(column)] = values
+    return changed

@@ -1,0 +1,9 @@
+"""Negative controls of the gates on reproducibility: what each must notice."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bondx_lib.gates.controls.base import Control
+
+CONTROLS: Final[dict[str, Control]] = {}

@@ -1,0 +1,117 @@
+"""A part of the rows, ready for gates: whole issuers, in order, with what several gates ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bondx_lib.schema import LETTERS, RATINGS, letter
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+ORDER: Final = ("world", "bond_id", "date")
+_LETTER_OF: Final = {rating: letter(rating) for rating in RATINGS}
+
+
+class Part:
+    """Rows of whole issuers, in the order of world, bond and date.
+
+    Parameters
+    ----------
+    rows
+        Columns of the panel table, or as many of them as there are.
+    positions
+        Where each row stands in its source, from 0; its own place if not given.
+
+    Attributes
+    ----------
+    rows
+        The same rows in order, with an index from 0.
+    positions
+        Where each of them stands in the source.
+    """
+
+    def __init__(self, rows: pd.DataFrame, positions: Ints | None = None) -> None:
+        keys = [name for name in ORDER if name in rows.columns]
+        places = np.arange(len(rows)) if positions is None else np.asarray(positions, np.int64)
+        order = np.arange(len(rows))
+        if keys:
+            sorted_keys = rows[keys].reset_index(drop=True).sort_values(keys, kind="stable")
+            order = sorted_keys.index.to_numpy()
+        self.rows = rows.iloc[order].reset_index(drop=True)
+        self.positions: Ints = places[order]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
+
+    def has(self, columns: Iterable[str]) -> bool:
+        """Say whether the rows have some columns."""
+        return all(name in self.rows.columns for name in columns)
+
+    def numbers(self, column: str) -> NDArray[np.float64]:
+        """Return a column as floats, NaN where it is missing."""
+        return self.rows[column].to_numpy(float, na_value=np.nan)
+
+    @cached_property
+    def issuer(self) -> Ints:
+        """Return a number for the issuer of each row; the bond, or the row, where none is named."""
+        for name in ("issuer_id", "bond_id"):
+            if name in self.rows.columns:
+                return self._codes(name)
+        return np.arange(len(self))
+
+    @cached_property
+    def bond(self) -> Ints:
+        """Return a number for the bond of each row."""
+        return self._codes("bond_id")
+
+    @cached_property
+    def letters(self) -> NDArray[np.object_]:
+        """Return the letter grade of each row, None where the rating is not a known one."""
+        found = self.rows["rating"].astype(object).map(_LETTER_OF)
+        return found.where(found.notna(), None).to_numpy(object)
+
+    @cached_property
+    def previous(self) -> Ints:
+        """Return for each row the last row of the same bond at an earlier date, −1 for none."""
+        size = len(self)
+        if size == 0:
+            return np.empty(0, np.int64)
+        date = self.rows["date"].to_numpy("datetime64[ns]")
+        new_bond = np.append(True, self.bond[1:] != self.bond[:-1])
+        new_group = new_bond | np.append(True, date[1:] != date[:-1])
+        first = np.flatnonzero(new_group)
+        before = np.where(new_bond[first], -1, first - 1)
+        return np.asarray(before[np.cumsum(new_group) - 1], np.int64)
+
+    def slices(self, by: Sequence[str] = ()) -> list[tuple[str, Bools]]:
+        """Return the slices of all rows, then by sector and rating as asked.
+
+        Parameters
+        ----------
+        by
+            Of ``sector`` and ``rating``; a column that is not there gives no slices.
+        """
+        found = [("all rows", np.ones(len(self), bool))]
+        if "sector" in by and "sector" in self.rows.columns:
+            sector = self.rows["sector"].to_numpy(object)
+            found += [
+                (f"sector={word}", sector == word) for word in pd.unique(sector[pd.notna(sector)])
+            ]
+        if "rating" in by and "rating" in self.rows.columns:
+            found += [(f"rating={word}", self.letters == word) for word in LETTERS]
+        return found
+
+    def _codes(self, name: str) -> Ints:
+        codes = pd.factorize(self.rows[name], use_na_sentinel=False)[0].astype(np.int64)
+        if "world" in self.rows.columns:
+            worlds = pd.factorize(self.rows["world"], use_na_sentinel=False)[0].astype(np.int64)
+            codes = pd.factorize(codes * (int(worlds.max(initial=0)) + 1) + worlds)[0]
+        return np.asarray(codes, np.int64)
