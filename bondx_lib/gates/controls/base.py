@@ -44,5 +44,7 @@ def some_rows(panel: pd.DataFrame, percent: float, rng: Generator) -> np.ndarray
 def replaced(panel: pd.DataFrame, column: str, which: np.ndarray, values: Any) -> pd.DataFrame:
     """Return the panel with other values in some rows of a column."""
     changed = panel.copy()
-    changed.iloc[which, changed.columns.get_loc(column)] = values
+    column_values = changed[column].to_numpy(copy=True)
+    column_values[which] = values
+    changed[column] = pd.Series(column_values, index=changed.index, dtype=changed[column].dtype)
     return changed
