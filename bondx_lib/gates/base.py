@@ -116,6 +116,8 @@ class Extent:
         First and last month, in months since the year 0; None without dates.
     columns
         Those that the source has.
+    scenario
+        What happens to the simulated economy, from the parameters.
     """
 
     rows: int = 0
@@ -125,6 +127,7 @@ class Extent:
     first: int | None = None
     last: int | None = None
     columns: frozenset[str] = frozenset()
+    scenario: str = "baseline"
 
     def __add__(self, other: Extent) -> Extent:
         """Return the extent of both."""
@@ -133,7 +136,7 @@ class Extent:
         return Extent(
             self.rows + other.rows, self.bonds + other.bonds, self.issuers + other.issuers,
             self.worlds | other.worlds, min(firsts, default=None), max(lasts, default=None),
-            self.columns | other.columns,
+            self.columns | other.columns, self.scenario,
         )  # fmt: skip
 
     @classmethod

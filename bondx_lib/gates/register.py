@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from typing import Any, Final
 
@@ -131,7 +132,7 @@ class QualityGateManager:
     Parameters
     ----------
     parameters
-        The run's parameters; only ``quality_gates`` is read.
+        The run's parameters; only ``quality_gates`` and the scenario are read.
 
     Raises
     ------
@@ -150,6 +151,7 @@ class QualityGateManager:
 
     def __init__(self, parameters: Parameters) -> None:
         self.settings = settings(parameters.quality_gates)
+        self._scenario = parameters.scenario
 
     def evaluate(
         self, panel: pd.DataFrame, redrawn: tuple[str, str] | None = None
@@ -181,6 +183,7 @@ class QualityGateManager:
         redrawn: tuple[str, str] | None = None,
     ) -> tuple[Finding, ...]:
         """Return the findings on all that was counted."""
+        extent = replace(extent, scenario=self._scenario)
         context = Context(self.settings, extent, tallies, redrawn)
         asked = ("data",) if redrawn is None else ("data", "redrawn")
         return _judged(self._gates(*asked), context)
