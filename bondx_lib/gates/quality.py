@@ -40,6 +40,24 @@ def quality_score(findings: Iterable[Finding]) -> float:
     return min(score, BLOCKED) if blocked else score
 
 
+def worst(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return one finding per gate, in order: the one that matters most and uses up most.
+
+    A blocking failure comes before any other, then what counts towards the score, then what has
+    been judged at all.
+    """
+    found: dict[str, Finding] = {}
+    for finding in findings:
+        if finding.gate not in found or _weight(finding) > _weight(found[finding.gate]):
+            found[finding.gate] = finding
+    return tuple(found.values())
+
+
+def _weight(finding: Finding) -> tuple[bool, bool, bool, float]:
+    judged = finding.verdict != "not_applicable"
+    return finding.blocks, judged and finding.severity != "info", judged, finding.used
+
+
 def finding_score(used: float) -> float:
     """Return the score of one finding.
 
