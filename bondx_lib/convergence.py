@@ -7,8 +7,9 @@
 3. *Plateau*: rule 1 has held for 2 K epochs without rule 2.
 4. *Epoch limit*: ``max_epochs`` epochs are done.
 
-Only a run whose models and quality have both settled, whose gates all pass and whose models all
-beat the floor is called converged. Everything here is a pure function of the history.
+Only a run whose models and quality have both settled, whose champions no blocking gate refuses and
+whose models all beat the floor is called converged. Everything here is a pure function of the
+history.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class EpochRecord:
     skills
         Skill of each model's champion after the epoch.
     passed
-        Whether every gate of the variation passed.
+        Whether no blocking gate refuses a champion; refused data never get into an epoch.
     """
 
     epoch: int
@@ -189,7 +190,7 @@ def _objections(window: Sequence[EpochRecord]) -> list[str]:
                      if not skill > 0)  # fmt: skip
     objections = []
     if failing:
-        objections.append(f"Gates did not all pass in epoch {', '.join(failing)}.")
+        objections.append(f"A blocking gate refuses a champion of epoch {', '.join(failing)}.")
     if useless:
         objections.append(f"No better than the floor: {', '.join(useless)}.")
     return objections

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +38,8 @@ RUNNER_VARIABLE: Final = "BONDX_RUNNER_PID"
 """Tells a kernel whose work it does, so that an orphan never takes a run for its own."""
 PARAMETERS_NAME: Final = "parameters.yaml"
 PREDICTIONS_NAME: Final = "benchmark.npy"
+FINDINGS_NAME: Final = "findings.json"
+WEIGHTS_NAME: Final = "weights.parquet"
 SPLIT_COLUMNS: Final = ("world", "month", "issuer_id", "bond_id")
 
 
@@ -56,13 +59,25 @@ class Session:
         """Return the epoch's own folder."""
         return epoch_folder(self.run_dir, self.number)
 
+    @cached_property
+    def benchmark(self) -> tuple[Panel, pd.DataFrame]:
+        """Return panel and truth of the benchmark market."""
+        return read_market(self.run_dir, "benchmark")
+
+    @cached_property
+    def pool(self) -> Panel:
+        """Return all accepted variations; asked for when this epoch's own is among them."""
+        accepted = [view.number for view in self.state.committed]
+        return pooled(self.run_dir, self.parameters, [*accepted, self.number])
+
 
 @dataclass(frozen=True)
 class Variation:
-    """A drawn dataset and where it came from."""
+    """A drawn dataset and where it came from; ``mix`` says what it was asked to hold more of."""
 
     stream: str
     draw: int
+    mix: Mapping[str, float]
     market: market.Market
 
 
@@ -74,6 +89,21 @@ class Accepted:
     findings: tuple[gates.Finding, ...]
     quality: float
     digest: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the gates found of the challengers."""
+
+    findings: tuple[gates.Finding, ...]
+
+    def refusing(self, name: str) -> tuple[str, ...]:
+        """Return the blocking gates that a challenger fails."""
+        return tuple(
+            finding.gate
+            for finding in self.findings
+            if finding.blocks and finding.slice.split(", ")[0] == f"model={name}"
+        )
 
 
 @dataclass(frozen=True)
@@ -95,6 +125,7 @@ def open_run(run_dir: Path, parameters: Parameters) -> runlog.Journal:
     run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     artefacts.write_text(run_dir / PARAMETERS_NAME, parameters.to_yaml())
     journal = runlog.Journal(run_dir / runlog.LOG_NAME)
+    manager = gates.QualityGateManager(parameters)
     journal.append(
         "run_started",
         log_version=runlog.LOG_VERSION,
@@ -102,7 +133,8 @@ def open_run(run_dir: Path, parameters: Parameters) -> runlog.Journal:
         version=metadata.version("bondx"),
         schema_version=SCHEMA_VERSION,
         parameters_digest=parameters.digest(),
-        gates_digest=gates.QualityGateManager(parameters).digest(),
+        gates_digest=manager.digest(),
+        gates=manager.table(),
         parameters=parameters.model_dump(mode="json"),
         pid=os.getpid(),
         process_start=runlog.process_start(os.getpid()),
@@ -215,11 +247,15 @@ def open_session(
 
 
 def generate(session: Session, draw: int = 0) -> Variation:
-    """Draw a new variation: new issuers, new bonds, a new macro path."""
+    """Draw a new variation: new issuers, new bonds, a new macro path.
+
+    It holds more of the segments that the epoch before asked for, with weights that undo it.
+    """
     if draw == 0:
         _stage(session, "generate")
     stream = f"epoch/{session.number:04d}/draw/{draw}"
-    return Variation(stream, draw, market.simulate(session.parameters, stream))
+    mix = session.state.committed[-1].mix if session.state.committed else {}
+    return Variation(stream, draw, mix, _drawn(session.parameters, stream, mix))
 
 
 def gate(session: Session, variation: Variation) -> Accepted:
@@ -232,20 +268,26 @@ def gate(session: Session, variation: Variation) -> Accepted:
     """
     _stage(session, "gate")
     manager = gates.QualityGateManager(session.parameters)
+    refused = []
     while True:
-        findings = manager.evaluate(variation.market.panel)
+        drawn = variation.market
+        again = _drawn(session.parameters, variation.stream, variation.mix)
+        digest = artefacts.frame_digest(drawn.panel)
+        redrawn = digest, artefacts.frame_digest(again.panel)
+        findings = manager.evaluate(drawn.panel, redrawn, drawn.weights)
         if not manager.blocked(findings):
-            return _accept(session, variation, findings)
+            return _accept(session, variation, findings, digest)
+        refused.append(findings)
         _reject(session, variation, findings)
         if variation.draw >= session.parameters.epoch.max_redraws:
-            return _give_up(session, findings)
+            return _give_up(session, refused)
         variation = generate(session, variation.draw + 1)
 
 
 def train(session: Session) -> dict[str, Model]:
     """Train a challenger of each model on the pool, models side by side in threads."""
     _stage(session, "train")
-    pool = pooled(session.run_dir, session.parameters, _accepted_epochs(session))
+    pool = session.pool
     jobs = [_training(session, name, pool) for name in session.parameters.models]
     with ThreadPoolExecutor(session.parameters.execution.workers) as threads:
         trained = [future.result() for future in [threads.submit(job) for job in jobs]]
@@ -262,7 +304,7 @@ def evaluate(
 ) -> dict[str, tuple[Scores, Floats]]:
     """Score the challengers on the benchmark market; return scores and predictions."""
     _stage(session, "evaluate")
-    panel, truth = read_market(session.run_dir, "benchmark")
+    panel, truth = session.benchmark
     scored = {}
     for name, model in challengers.items():
         predictions = model.predict(panel)
@@ -278,14 +320,49 @@ def evaluate(
     return scored
 
 
+def judge(
+    session: Session,
+    challengers: Mapping[str, Model],
+    scored: Mapping[str, tuple[Scores, Floats]],
+) -> Judged:
+    """Measure the challengers on the benchmark market and ask the gates about them."""
+    _stage(session, "judge")
+    panel, truth = session.benchmark
+    pool = session.pool
+    measured = {}
+    for name, model in challengers.items():
+        scores, predictions = scored[name]
+        measured[name] = models.examine(
+            model, panel, truth, predictions, scores, pool=pool,
+            split=sides(type(model), pool, session.parameters),
+            champion_predictions=_champion_predictions(
+                session, name, champion_epoch(session.state, name)
+            ),
+            parameters=session.parameters,
+            rng=rng_of(session.parameters, f"judge/{session.number:04d}", name),
+        )  # fmt: skip
+    findings = gates.QualityGateManager(session.parameters).judge_models(measured)
+    session.journal.append(
+        "models_judged", epoch=session.number,
+        findings=[finding.to_dict() for finding in gates.worst(findings)],
+        refused={name: list(found) for name in challengers
+                 if (found := Judged(findings).refusing(name))},
+    )  # fmt: skip
+    return Judged(findings)
+
+
 def promote(
     session: Session,
     challengers: Mapping[str, Model],
     scored: Mapping[str, tuple[Scores, Floats]],
+    judged: Judged,
 ) -> dict[str, Decision]:
-    """Compare champions and challengers; save the challengers that win."""
+    """Compare champions and challengers; save the challengers that win.
+
+    A challenger that a blocking gate refuses replaces no champion.
+    """
     _stage(session, "promote")
-    panel, truth = read_market(session.run_dir, "benchmark")
+    panel, truth = session.benchmark
     decisions = {}
     for name, model in challengers.items():
         scores, predictions = scored[name]
@@ -295,6 +372,8 @@ def promote(
             rng_of(session.parameters, f"compare/{session.number:04d}", name),
             session.parameters.evaluation.bootstrap_replicates,
         )  # fmt: skip
+        if epoch is not None and (refusing := judged.refusing(name)):
+            comparison = comparison.refused(", ".join(refusing))
         if comparison.promote:
             _save_champion(session, model, predictions)
         champion = scores.to_dict() if comparison.promote else _scores_of(session, name, epoch)
@@ -311,6 +390,7 @@ def commit(
     session: Session,
     accepted: Accepted,
     challengers: Mapping[str, Model],
+    judged: Judged,
     decisions: Mapping[str, Decision],
 ) -> dict[str, Any]:
     """Write the epoch's result, commit it to the log, and assess the run; return the result."""
@@ -318,6 +398,12 @@ def commit(
     skills = {name: float(decision.champion["skill"] or 0) for name, decision in decisions.items()}
     result = _result(session, accepted, challengers, decisions, skills)
     artefacts.write_json(session.folder / "result.json", result)
+    findings = (*accepted.findings, *judged.findings)
+    artefacts.write_json(
+        session.folder / FINDINGS_NAME, [finding.to_dict() for finding in findings]
+    )
+    steering = gates.steer(findings)
+    session.journal.append("draw_steered", epoch=session.number, **steering.to_dict())
     digests = artefacts.tree_digests(session.folder, session.run_dir)
     digests = {path: digest for path, digest in digests.items() if not path.endswith(".ipynb")}
     session.journal.append(
@@ -329,6 +415,13 @@ def commit(
     if session.lock is not None:
         session.lock.__exit__()
     return result
+
+
+def findings_table(findings: Sequence[gates.Finding]) -> pd.DataFrame:
+    """Return the worst finding of each gate as a table, those that passed left out."""
+    shown = [one.to_dict() for one in gates.worst(findings) if one.verdict != "pass"]
+    columns = ["gate", "slice", "observed", "threshold", "severity", "verdict"]
+    return pd.DataFrame(shown, columns=columns)
 
 
 def assess(run_dir: Path, journal: runlog.Journal, parameters: Parameters) -> convergence.Verdict:
@@ -345,9 +438,12 @@ def assess(run_dir: Path, journal: runlog.Journal, parameters: Parameters) -> co
 def history(state: runlog.RunState) -> list[convergence.EpochRecord]:
     """Return what convergence needs to know of the committed epochs."""
     return [
-        convergence.EpochRecord(view.number, view.quality or 0.0, view.skills, view.passed)
+        convergence.EpochRecord(
+            view.number, view.quality or 0.0, view.skills,
+            not state.refused_champions(view.number),
+        )
         for view in state.committed
-    ]
+    ]  # fmt: skip
 
 
 def champion_epoch(state: runlog.RunState, name: str) -> int | None:
@@ -408,53 +504,57 @@ def _stage(session: Session, stage: str) -> None:
     session.journal.append("stage_started", epoch=session.number, stage=stage)
 
 
+def _drawn(parameters: Parameters, stream: str, mix: Mapping[str, float]) -> market.Market:
+    return market.simulate(parameters, stream, mix=market.Mix(mix) if mix else None)
+
+
 def _accept(
-    session: Session, variation: Variation, findings: tuple[gates.Finding, ...]
+    session: Session, variation: Variation, findings: tuple[gates.Finding, ...], digest: str
 ) -> Accepted:
     panel = variation.market.panel
     artefacts.write_parquet(session.folder / "dataset.parquet", panel)
     artefacts.write_parquet(session.folder / "truth.parquet", variation.market.truth)
     artefacts.write_parquet(session.folder / "features.parquet", features.build(panel))
-    quality, digest = gates.quality_score(findings), artefacts.frame_digest(panel)
+    if variation.mix:
+        weights = variation.market.weights.rename("weight").to_frame()
+        artefacts.write_parquet(session.folder / WEIGHTS_NAME, weights)
+    quality = gates.quality_score(findings)
     session.journal.append(
         "dataset_accepted", epoch=session.number, draw=variation.draw, stream=variation.stream,
-        rows=len(panel), bonds=int(panel["bond_id"].nunique()),
+        mix=dict(variation.mix), rows=len(panel), bonds=int(panel["bond_id"].nunique()),
         issuers=int(panel["issuer_id"].nunique()), digest=digest,
-        findings=[finding.to_dict() for finding in findings], quality=quality,
+        findings=[finding.to_dict() for finding in gates.worst(findings)], quality=quality,
         band=gates.band(quality),
     )  # fmt: skip
     return Accepted(variation, findings, quality, digest)
 
 
 def _reject(session: Session, variation: Variation, findings: tuple[gates.Finding, ...]) -> None:
+    blocking = [finding for finding in findings if finding.blocks]
     session.journal.append(
         "dataset_rejected", epoch=session.number, draw=variation.draw, stream=variation.stream,
-        findings=[finding.to_dict() for finding in findings],
+        findings=[finding.to_dict() for finding in gates.worst(findings)],
+        reason=" ".join(finding.message for finding in blocking),
     )  # fmt: skip
 
 
-def _give_up(session: Session, findings: tuple[gates.Finding, ...]) -> Accepted:
-    failing = tuple(f.gate for f in findings if f.verdict != "pass")
+def _give_up(session: Session, refused: Sequence[tuple[gates.Finding, ...]]) -> Accepted:
+    advice = gates.advise(refused, session.parameters)
     session.journal.append(
-        "epoch_blocked", epoch=session.number, findings=[f.to_dict() for f in findings]
-    )
-    messages = " ".join(f.message for f in findings if f.verdict != "pass")
-    draws = session.parameters.epoch.max_redraws + 1
+        "epoch_blocked", epoch=session.number, advice=advice,
+        findings=[finding.to_dict() for finding in gates.worst(refused[-1])],
+    )  # fmt: skip
+    failing = tuple(dict.fromkeys(f.gate for findings in refused for f in findings if f.blocks))
     raise GateBlocked(
-        f"all {draws} draws of epoch {session.number} were refused by {', '.join(failing)}. "
-        f"The last: {messages}",
-        failing,
+        f"all {len(refused)} draws of epoch {session.number} were refused. {advice}", failing
     )
-
-
-def _accepted_epochs(session: Session) -> list[int]:
-    return [view.number for view in session.state.committed] + [session.number]
 
 
 def pooled(run_dir: Path, parameters: Parameters, epochs: Sequence[int]) -> Panel:
     """Return the accepted variations of some epochs, oldest first, each a world of its own.
 
-    Of the panel's columns only those are read that the run's models need.
+    Of the panel's columns only those are read that the run's models need. Rows of a steered
+    variation carry the ``weight`` that undoes the steering; without any there is no such column.
     """
     laws = [models.get(name) for name in parameters.models]
     columns = list(dict.fromkeys([*SPLIT_COLUMNS, *(c for law in laws for c in law.inputs)]))
@@ -463,6 +563,11 @@ def pooled(run_dir: Path, parameters: Parameters, epochs: Sequence[int]) -> Pane
         artefacts.read_parquet(folder / "dataset.parquet", columns).assign(world=number)
         for number, folder in zip(epochs, folders, strict=True)
     ]
+    weights = [folder / WEIGHTS_NAME for folder in folders]
+    if any(path.is_file() for path in weights):
+        for own, path in zip(rows, weights, strict=True):
+            known = path.is_file()
+            own["weight"] = artefacts.read_parquet(path)["weight"] if known else 1.0
     matrices = [artefacts.read_parquet(folder / "features.parquet") for folder in folders]
     return Panel(pd.concat(rows, ignore_index=True), pd.concat(matrices, ignore_index=True))
 
@@ -568,6 +673,7 @@ def _result(
         "variation": {
             "stream": accepted.variation.stream,
             "draw": accepted.variation.draw,
+            "mix": dict(accepted.variation.mix),
             "rows": len(panel),
             "bonds": int(panel["bond_id"].nunique()),
             "issuers": int(panel["issuer_id"].nunique()),
@@ -575,7 +681,6 @@ def _result(
         },
         "quality": accepted.quality,
         "band": gates.band(accepted.quality),
-        "findings": [finding.to_dict() for finding in accepted.findings],
         "skills": dict(skills),
         "models": {
             name: {

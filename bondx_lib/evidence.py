@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from bondx_lib import artefacts, runlog
+from bondx_lib import artefacts, gates, runlog
 from bondx_lib import parameters as parameter_files
 from bondx_lib.errors import BadInput
-from bondx_lib.gates import QualityGateManager
 
 SUMS_NAME: Final = "SHA256SUMS"
 NOT_SEALED: Final = (SUMS_NAME, runlog.LOCK_NAME)
@@ -114,14 +114,24 @@ def _against_log(run_dir: Path) -> list[str]:
         problems.append("events.jsonl does not end with the end of the run")
     if parameters.digest() != state.parameters_digest:
         problems.append("parameters.yaml is not what the first event says")
-    if QualityGateManager(parameters).digest() != state.gates_digest:
-        problems.append("the gates' thresholds are not those fixed in the first event")
+    problems += _against_gates(gates.QualityGateManager(parameters).table(), state)
     stated = {name: digest for view in state.committed for name, digest in view.artefacts.items()}
     for name, digest in {**stated, **state.files}.items():
         path = artefacts.inside(run_dir, name)
         if path.is_file() and artefacts.sha256_file(path) != digest:
             problems.append(f"{name} is not what the log says was written")
     return problems
+
+
+def _against_gates(here: Mapping[str, Any], state: runlog.RunState) -> list[str]:
+    """Check the thresholds of the first event; gates that are not installed here are left out."""
+    if gates.digest_of(state.gates) != state.gates_digest:
+        return ["the gates' thresholds are not those fixed in the first event"]
+    changed = [name for name in here.keys() & state.gates.keys() if here[name] != state.gates[name]]
+    return [
+        f"the gate {name} has another threshold here than when the run began"
+        for name in sorted(changed)
+    ]
 
 
 def _unsafe(run_dir: Path) -> list[str]:

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,30 +24,33 @@ from bondx_lib.errors import BadInput, RunBusy, RunLogDamaged, nearest
 
 LOG_NAME: Final = "events.jsonl"
 LOCK_NAME: Final = "run.lock"
-LOG_VERSION: Final = 1
+LOG_VERSION: Final = 2
 GENESIS: Final = "0" * 64
 
 KINDS: Final[dict[str, frozenset[str]]] = {
     kind: frozenset(fields.split())
     for kind, fields in {
         "run_started": "log_version name version schema_version parameters_digest gates_digest "
-        "parameters pid process_start",
+        "gates parameters pid process_start",
         "market_drawn": "market rows digest",
         "epoch_started": "epoch attempt kernel",
         "stage_started": "epoch stage",
-        "dataset_rejected": "epoch draw stream findings",
-        "dataset_accepted": "epoch draw stream rows bonds issuers digest findings quality band",
+        "dataset_rejected": "epoch draw stream findings reason",
+        "dataset_accepted": "epoch draw stream mix rows bonds issuers digest findings quality band",
         "model_trained": "epoch model seconds rows digest",
         "model_scored": "epoch model role scores",
+        "models_judged": "epoch findings refused",
         "champion_promoted": "epoch model difference low high reason",
         "champion_kept": "epoch model difference low high reason",
+        "draw_steered": "epoch mix reasons",
         "epoch_committed": "epoch quality skills artefacts",
         "epoch_failed": "epoch attempt error message retry",
-        "epoch_blocked": "epoch findings",
+        "epoch_blocked": "epoch findings advice",
         "assessed": "epoch status reason rules patience_left",
         "paused": "epoch",
         "continued": "epoch",
         "options_compared": "gains",
+        "champions_examined": "findings artefacts",
         "audit_opened": "scores",
         "datasets_written": "files",
         "run_interrupted": "signal",
@@ -57,7 +60,7 @@ KINDS: Final[dict[str, frozenset[str]]] = {
 }
 """Every kind of event and the fields it must have."""
 
-STAGES: Final = ("generate", "gate", "train", "evaluate", "promote", "commit")
+STAGES: Final = ("generate", "gate", "train", "evaluate", "judge", "promote", "commit")
 ENDED: Final = ("converged", "plateaued", "epoch_limit", "blocked", "failed", "stopped")
 
 
@@ -296,7 +299,13 @@ class EpochView:
     committed
         Whether its results count.
     draw, quality, band, findings, rejected
-        The accepted draw, its quality score and findings; how many draws were refused.
+        The accepted draw, its quality score and the worst finding of each gate; how many draws
+        were refused.
+    model_findings, refused
+        The worst finding of each gate on the challengers, and by model the blocking gates that
+        refuse its challenger.
+    mix
+        What the next draw should hold more of: segment to factor.
     skills
         Skill of the champion of each model after the epoch.
     scores
@@ -322,6 +331,9 @@ class EpochView:
     band: str | None = None
     findings: tuple[Mapping[str, Any], ...] = ()
     rejected: int = 0
+    model_findings: tuple[Mapping[str, Any], ...] = ()
+    refused: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    mix: Mapping[str, float] = field(default_factory=dict)
     skills: Mapping[str, float] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     promotions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -329,11 +341,6 @@ class EpochView:
     artefacts: Mapping[str, str] = field(default_factory=dict)
     began: str = ""
     ended: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """Say whether every gate of the accepted draw passed."""
-        return bool(self.findings) and all(f["verdict"] == "pass" for f in self.findings)
 
 
 @dataclass(frozen=True)
@@ -348,8 +355,8 @@ class RunState:
         run is ``lost`` depends on its process: see :func:`live_status`.
     reason
         Why it ended, in words.
-    name, parameters, parameters_digest, gates_digest, version
-        From the first event.
+    name, parameters, parameters_digest, gates_digest, gates, version
+        From the first event; ``gates`` holds threshold and severity of each that is on.
     epoch, max_epochs, stage, attempt
         Where it is: the last epoch begun, 0 before the first.
     epochs
@@ -360,6 +367,8 @@ class RunState:
         Name of evaluation market to its rows and digest.
     options
         What each option of the models was worth on the benchmark market, once compared.
+    examined
+        What the gates found of the champions on a close look at the end, once taken.
     audit
         Champion scores on the audit market, once opened.
     files
@@ -380,6 +389,7 @@ class RunState:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     parameters_digest: str = ""
     gates_digest: str = ""
+    gates: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
     epoch: int = 0
     max_epochs: int = 0
@@ -389,6 +399,7 @@ class RunState:
     verdict: Mapping[str, Any] | None = None
     markets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     options: tuple[Mapping[str, Any], ...] | None = None
+    examined: tuple[Mapping[str, Any], ...] | None = None
     audit: Mapping[str, Any] | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     exit_code: int | None = None
@@ -403,6 +414,17 @@ class RunState:
     def committed(self) -> tuple[EpochView, ...]:
         """Return the epochs whose results count, in order."""
         return tuple(view for view in self.epochs if view.committed)
+
+    def refused_champions(self, epoch: int) -> dict[str, Sequence[str]]:
+        """Return the champions after an epoch that blocking gates refused, with those gates."""
+        champions: dict[str, EpochView] = {}
+        for view in self.committed:
+            if view.number <= epoch:
+                promoted = [name for name, one in view.promotions.items() if one["promoted"]]
+                champions |= dict.fromkeys(promoted, view)
+        return {
+            name: view.refused[name] for name, view in champions.items() if name in view.refused
+        }
 
     @property
     def finished(self) -> bool:
@@ -504,6 +526,7 @@ _RUN_EVENTS: Final[dict[str, Any]] = {
         "parameters": e["parameters"],
         "parameters_digest": e["parameters_digest"],
         "gates_digest": e["gates_digest"],
+        "gates": e["gates"],
         "version": e["version"],
         "max_epochs": e["parameters"].get("max_epochs", 0),
         "pid": e["pid"],
@@ -522,6 +545,10 @@ _RUN_EVENTS: Final[dict[str, Any]] = {
     "paused": lambda state, e: {"status": "paused"},
     "continued": lambda state, e: {"status": "running"},
     "options_compared": lambda state, e: {"options": tuple(e["gains"])},
+    "champions_examined": lambda state, e: {
+        "examined": tuple(e["findings"]),
+        "files": {**state.files, **e["artefacts"]},
+    },
     "audit_opened": lambda state, e: {"audit": e["scores"]},
     "datasets_written": lambda state, e: {"files": e["files"]},
     "run_interrupted": lambda state, e: {
@@ -564,6 +591,11 @@ _EPOCH_EVENTS: Final[dict[str, Any]] = {
             e["model"]: {**view.scores.get(e["model"], {}), e["role"]: e["scores"]},
         }
     },
+    "models_judged": lambda view, e: {
+        "model_findings": tuple(e["findings"]),
+        "refused": e["refused"],
+    },
+    "draw_steered": lambda view, e: {"mix": e["mix"]},
     "champion_promoted": lambda view, e: {
         "promotions": {**view.promotions, e["model"]: {**e.fields, "promoted": True}}
     },

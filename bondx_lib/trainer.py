@@ -20,7 +20,7 @@ from typing import Any, Final
 import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from bondx_lib import artefacts, engine, epoch, evidence, models, report, runlog
+from bondx_lib import artefacts, engine, epoch, evidence, gates, models, report, runlog
 from bondx_lib import parameters as parameter_files
 from bondx_lib.errors import BadInput, EpochFailed, GateBlocked
 from bondx_lib.models import learners, tuning
@@ -34,6 +34,7 @@ EXIT_CODES: Final = {
     "interrupted": 130,
 }  # fmt: skip
 PAUSE_POLL_SECONDS: Final = 0.5
+EXAMINATION_NAME: Final = "examination.json"
 
 OnOpen = Callable[[Path], None]
 
@@ -192,10 +193,14 @@ class BondXAIAutonomousTrainer:
             epoch.place_champions(folder)
             if self.parameters.advanced.options and state.options is None:
                 compare_options(folder, self.parameters, self._journal(), state)
+            if state.examined is None:
+                examine_champions(folder, self.parameters, self._journal(), state)
             if state.audit is None:
                 open_audit(folder, self.parameters, self._journal())
+            if refusal := _refusal(self._state()):
+                status, reason = "blocked", refusal
             write_cards(folder, self.parameters, self._state())
-            if not state.files:
+            if not any(name.startswith("datasets/") for name in state.files):
                 files = export_datasets(folder, self.parameters, state)
                 self._journal().append("datasets_written", files=files)
         return self._finish(status, reason)
@@ -274,7 +279,11 @@ class BondXAIAutonomousTrainer:
     def _cell_failed(self, number: int, attempt: int, error: engine.CellFailed) -> None:
         events = runlog.read(self._folder() / runlog.LOG_NAME)
         if events[-1].kind == "epoch_blocked":
-            failing = tuple(f["gate"] for f in events[-1]["findings"] if f["verdict"] != "pass")
+            failing = tuple(
+                f["gate"]
+                for f in events[-1]["findings"]
+                if f["severity"] == "block" and f["verdict"] == "fail"
+            )
             raise GateBlocked(error.message, failing) from None
         self._journal().append(
             "epoch_failed", epoch=number, attempt=attempt, error=error.error,
@@ -295,7 +304,7 @@ class BondXAIAutonomousTrainer:
 
 
 def check_names(parameters: Parameters) -> None:
-    """Check that every model and learner that the parameters name is there.
+    """Check that every model, learner and gate that the parameters name is there.
 
     Raises
     ------
@@ -314,6 +323,7 @@ def check_names(parameters: Parameters) -> None:
                     error.message, source="parameters", key=key, value=name,
                     admissible=error.admissible, nearest=error.nearest,
                 ) from error  # fmt: skip
+    gates.QualityGateManager(parameters)
 
 
 def run(parameters: Parameters, on_open: OnOpen | None = None) -> runlog.RunState:
@@ -412,6 +422,47 @@ def open_audit(run_dir: Path, parameters: Parameters, journal: runlog.Journal) -
             epoch.rng_of(parameters, "audit", name), parameters.evaluation.bootstrap_replicates,
         ).to_dict()  # fmt: skip
     journal.append("audit_opened", scores=scores)
+
+
+def examine_champions(
+    run_dir: Path, parameters: Parameters, journal: runlog.Journal, state: runlog.RunState
+) -> None:
+    """Look closely at the champions before the audit market opens, and log what the gates find.
+
+    What takes too long for every epoch: probes of monotonicity, shocks to the domain, and the
+    search for leaks, with models taught anew on shuffled labels.
+    """
+    panel, truth = epoch.read_market(run_dir, "benchmark")
+    pool = epoch.pooled(run_dir, parameters, [view.number for view in state.committed])
+    measured = {}
+    for name in parameters.models:
+        law = models.get(name)
+        measured[name] = models.examine_closely(
+            law.load(run_dir / "models" / name), panel, truth, pool=pool,
+            split=epoch.sides(law, pool, parameters), parameters=parameters,
+            rng=epoch.rng_of(parameters, "examine", name),
+        )  # fmt: skip
+    artefacts.write_json(run_dir / EXAMINATION_NAME, artefacts.plain(measured))
+    findings = gates.QualityGateManager(parameters).judge_models(measured)
+    judged = [finding for finding in findings if finding.verdict != "not_applicable"]
+    journal.append(
+        "champions_examined", findings=[finding.to_dict() for finding in judged],
+        artefacts={EXAMINATION_NAME: artefacts.sha256_file(run_dir / EXAMINATION_NAME)},
+    )  # fmt: skip
+
+
+def _refusal(state: runlog.RunState) -> str:
+    """Say which blocking gates refuse the champions on a close look, nothing if none does."""
+    blocking = [
+        finding
+        for finding in state.examined or ()
+        if finding["severity"] == "block" and finding["verdict"] == "fail"
+    ]
+    if not blocking:
+        return ""
+    names = ", ".join(dict.fromkeys(finding["gate"] for finding in blocking))
+    messages = " ".join(finding["message"] for finding in blocking)
+    return f"champions are refused by {names}: {messages}"
 
 
 def compare_options(

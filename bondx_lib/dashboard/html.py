@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape as escape
-from typing import Final
+from typing import Any, Final
 
-from bondx_lib.dashboard.views import View, duration, left_text, model_words, number
+from bondx_lib.dashboard.views import (
+    View,
+    duration,
+    gates_text,
+    left_text,
+    limit_text,
+    model_words,
+    number,
+    verdict_text,
+)
 
 STYLE: Final = """
 <style>
@@ -69,20 +78,30 @@ def models(one: View) -> str:
 
 
 def gates(one: View) -> str:
-    """Return the table of gates."""
-    rows = [
-        [
-            escape(row["gate"].replace("_", " ")),
-            "–" if row["observed"] is None else f"{row['observed']:.4g}",
-            f"{row['threshold']:g}",
-            f'<span class="{"good" if row["verdict"] == "pass" else "bad"}">'
-            f"{escape(row['verdict'].replace('_', ' '))}</span>",
-            escape(row["message"]),
-        ]
-        for row in one.gates
+    """Return the gates: how many passed, what did not, and all of them to unfold."""
+    if not one.gates:
+        return ""
+    open_ones = [row for row in one.gates if row["verdict"] in ("fail", "inconclusive")]
+    heads = ("Gate", "Where", "Observed", "Threshold", "Verdict", "In words")
+    first = table("Gates that did not pass", heads, [_gate(row) for row in open_ones],
+                  numbers=(2, 3))  # fmt: skip
+    everything = table("All gates", heads, [_gate(row) for row in one.gates], numbers=(2, 3))
+    return (
+        f"<h3>Gates on the latest data and models</h3><p>{escape(gates_text(one.gates))}.</p>"
+        f"{first}<details><summary>All gates</summary>{everything}</details>"
+    )
+
+
+def _gate(row: Mapping[str, Any]) -> list[str]:
+    tone = {"pass": "good", "fail": "bad"}.get(row["verdict"], "quiet")
+    return [
+        escape(row["gate"].replace("_", " ")),
+        escape(row["slice"]),
+        "–" if row["observed"] is None else f"{row['observed']:.4g}",
+        escape(limit_text(row["threshold"])),
+        f'<span class="{tone}">{escape(verdict_text(row))}</span>',
+        escape(row["message"]),
     ]
-    heads = ("Gate", "Observed", "Threshold", "Verdict", "In words")
-    return table("Gates on the latest data", heads, rows, numbers=(1, 2))
 
 
 def rules(one: View) -> str:

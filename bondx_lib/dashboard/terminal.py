@@ -20,9 +20,12 @@ from bondx_lib.dashboard.views import (
     View,
     Watcher,
     duration,
+    gates_text,
     left_text,
+    limit_text,
     model_words,
     number,
+    verdict_text,
 )
 
 REFRESH_SECONDS: Final = 0.5
@@ -33,6 +36,11 @@ TONES: Final = {
     "running": "cyan", "paused": "yellow", "converged": "green", "failed": "red", "blocked": "red",
     "lost": "red", "interrupted": "yellow",
 }  # fmt: skip
+
+VERDICT_TONES: Final = {
+    "pass": "green", "fail": "bold red", "inconclusive": "yellow", "not_applicable": "dim",
+}  # fmt: skip
+MOST_GATES: Final = 5
 
 
 def watch(run_dir: str | Path, once: bool = False, as_json: bool = False) -> int:
@@ -128,12 +136,12 @@ def _models(one: View) -> Table:
 
 def _gates(one: View) -> Table:
     table = _table("Gate", "Observed", "Threshold", "Verdict")
-    for row in one.gates:
-        tone = "green" if row["verdict"] == "pass" else "bold red"
+    table.caption, table.caption_justify = gates_text(one.gates), "left"
+    for row in one.gates[:MOST_GATES]:
         observed = "–" if row["observed"] is None else f"{row['observed']:.4g}"
         table.add_row(
-            row["gate"].replace("_", " "), observed, f"{row['threshold']:g}",
-            Text(row["verdict"], style=tone),
+            row["gate"].replace("_", " "), observed, limit_text(row["threshold"]),
+            Text(verdict_text(row), style=VERDICT_TONES[row["verdict"]]),
         )  # fmt: skip
     return table
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from bondx_lib import runlog
 from bondx_lib.gates import band
+from bondx_lib.gates.base import SEVERITIES
 
 STATE_WORDS: Final = {
     "empty": "not started yet",
@@ -31,9 +32,12 @@ STATE_WORDS: Final = {
 }
 STAGE_WORDS: Final = {
     "": "starting", "generate": "drawing data", "gate": "checking data", "train": "training",
-    "evaluate": "scoring", "promote": "comparing", "commit": "committing",
+    "evaluate": "scoring", "judge": "judging", "promote": "comparing", "commit": "committing",
 }  # fmt: skip
 RECENT_SECONDS: Final = 5
+VERDICTS: Final = ("fail", "inconclusive", "pass", "not_applicable")
+"""What a reader must see first."""
+SEVERITY_WORDS: Final = {"block": "blocking", "warn": "warning", "info": "information"}
 
 
 @dataclass(frozen=True)
@@ -179,12 +183,53 @@ def time_left(state: runlog.RunState, now: datetime) -> tuple[float | None, floa
 
 
 def gate_rows(state: runlog.RunState) -> tuple[dict[str, Any], ...]:
-    """Return the gates of the last data that were checked."""
-    checked = [one for one in state.epochs if one.findings]
-    if not checked:
-        return ()
-    keep = ("gate", "observed", "threshold", "verdict", "message")
-    return tuple({key: finding[key] for key in keep} for finding in checked[-1].findings)
+    """Return the gates on the latest data and models, what a reader must see first."""
+    data = [one.findings for one in state.epochs if one.findings]
+    model = [one.model_findings for one in state.epochs if one.model_findings]
+    found = [*(data[-1] if data else ()), *(model[-1] if model else ())]
+    keep = ("gate", "slice", "observed", "threshold", "used", "severity", "verdict", "message")
+    order = sorted(found, key=lambda one: (*_urgency(one), -one["used"]))
+    return tuple({key: finding[key] for key in keep} for finding in order)
+
+
+def _urgency(finding: Mapping[str, Any]) -> tuple[int, int]:
+    return VERDICTS.index(finding["verdict"]), SEVERITIES.index(finding["severity"])
+
+
+def limit_text(threshold: Any) -> str:
+    """Return a threshold, or the ends of a range, as text.
+
+    >>> limit_text(0.1), limit_text([0.2, 0.95])
+    ('0.1', '0.2 to 0.95')
+    """
+    if isinstance(threshold, Sequence):
+        return " to ".join(f"{end:g}" for end in threshold)
+    return f"{threshold:g}"
+
+
+def verdict_text(row: Mapping[str, Any]) -> str:
+    """Return a verdict in words, and what it means where it is no pass.
+
+    >>> verdict_text({"verdict": "fail", "severity": "warn"}), verdict_text({"verdict": "pass"})
+    ('fail (warning)', 'pass')
+    """
+    words = str(row["verdict"]).replace("_", " ")
+    if row["verdict"] != "fail":
+        return words
+    return f"{words} ({SEVERITY_WORDS[row['severity']]})"
+
+
+def gates_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Count gates by verdict in words.
+
+    >>> gates_text([{"verdict": "pass"}, {"verdict": "fail"}, {"verdict": "pass"}])
+    '3 gates: 1 fail, 2 pass'
+    """
+    if not rows:
+        return ""
+    counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in VERDICTS}
+    said = [f"{count} {word.replace('_', ' ')}" for word, count in counts.items() if count]
+    return f"{len(rows)} gates: {', '.join(said)}"
 
 
 def model_rows(state: runlog.RunState) -> tuple[dict[str, Any], ...]:
@@ -229,13 +274,28 @@ def sentence(event: runlog.Event) -> str | None:
         name = model_words(event["model"])
         return f"epoch {event['epoch']}: {name} challenger promoted, {event['reason']}"
     if event.kind == "dataset_rejected":
-        failing = ", ".join(f["gate"] for f in event["findings"] if f["verdict"] != "pass")
+        failing = ", ".join(
+            f["gate"]
+            for f in event["findings"]
+            if f["severity"] == "block" and f["verdict"] == "fail"
+        )
         return f"epoch {event['epoch']}: draw {event['draw']} refused by {failing}; drawn again"
+    if event.kind == "draw_steered" and event["mix"]:
+        names = ", ".join(segment.replace("=", " ") for segment in event["mix"])
+        return f"epoch {event['epoch']}: the next draw holds more of {names}, for gates warn of it"
+    if event.kind == "models_judged" and event["refused"]:
+        refused = "; ".join(
+            f"{model_words(name)} by {', '.join(found)}" for name, found in event["refused"].items()
+        )
+        return f"epoch {event['epoch']}: challengers refused: {refused}"
     if event.kind == "epoch_failed":
         again = "trying again" if event["retry"] else "giving up"
         return f"epoch {event['epoch']}: {event['error']}: {event['message']}; {again}"
     if event.kind == "epoch_blocked":
         return f"epoch {event['epoch']}: every draw was refused by a blocking gate"
+    if event.kind == "champions_examined":
+        failed = sorted({f["gate"] for f in event["findings"] if f["verdict"] == "fail"})
+        return f"the champions were examined: {', '.join(failed) or 'nothing'} failed"
     if event.kind == "audit_opened":
         return "the audit market was opened, once"
     if event.kind in ("run_interrupted", "run_resumed", "paused", "continued"):

@@ -8,6 +8,7 @@ from bondx_lib.gates.register import (
     GATES,
     QualityGateManager,
     added,
+    digest_of,
     get,
     known,
     register,
@@ -17,6 +18,6 @@ from bondx_lib.gates.steering import Steering, steer
 
 __all__ = [
     "GATES", "Context", "DataGate", "Extent", "Finding", "Gate", "Part", "QualityGateManager",
-    "RowGate", "Setting", "Steering", "added", "advise", "band", "get", "known", "quality_score",
-    "register", "settings", "steer", "worst",
+    "RowGate", "Setting", "Steering", "added", "advise", "band", "digest_of", "get", "known",
+    "quality_score", "register", "settings", "steer", "worst",
 ]  # fmt: skip

@@ -118,6 +118,8 @@ class Extent:
         Those that the source has.
     scenario
         What happens to the simulated economy, from the parameters.
+    weight, weight_squares
+        Sums over rows of what each stands for, and of its square.
     """
 
     rows: int = 0
@@ -128,6 +130,8 @@ class Extent:
     last: int | None = None
     columns: frozenset[str] = frozenset()
     scenario: str = "baseline"
+    weight: float = 0.0
+    weight_squares: float = 0.0
 
     def __add__(self, other: Extent) -> Extent:
         """Return the extent of both."""
@@ -136,7 +140,8 @@ class Extent:
         return Extent(
             self.rows + other.rows, self.bonds + other.bonds, self.issuers + other.issuers,
             self.worlds | other.worlds, min(firsts, default=None), max(lasts, default=None),
-            self.columns | other.columns, self.scenario,
+            self.columns | other.columns, self.scenario, self.weight + other.weight,
+            self.weight_squares + other.weight_squares,
         )  # fmt: skip
 
     @classmethod
@@ -153,8 +158,16 @@ class Extent:
         bonds = int(part.bond.max()) + 1 if "bond_id" in names else 0
         return cls(
             len(part), bonds, int(part.issuer.max()) + 1, frozenset(worlds), first_month,
-            last_month, names,
+            last_month, names, weight=float(part.weight.sum()),
+            weight_squares=float((part.weight**2).sum()),
         )  # fmt: skip
+
+    @property
+    def effective_bonds(self) -> float:
+        """Return how many evenly drawn bonds would tell as much: Kish's effective size."""
+        if self.weight_squares == 0:
+            return float(self.bonds)
+        return self.bonds * self.weight**2 / (self.rows * self.weight_squares)
 
     @property
     def months(self) -> int:

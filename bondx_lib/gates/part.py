@@ -68,6 +68,17 @@ class Part:
         return np.arange(len(self))
 
     @cached_property
+    def weight(self) -> NDArray[np.float64]:
+        """Return what each row stands for, 1 in the mean: a column ``weight``, or 1.
+
+        Rows of a steered draw carry one. Rules about a row itself need none; what speaks for the
+        market does.
+        """
+        if "weight" not in self.rows.columns:
+            return np.ones(len(self))
+        return np.nan_to_num(self.numbers("weight"))
+
+    @cached_property
     def bond(self) -> Ints:
         """Return a number for the bond of each row."""
         return self._codes("bond_id")

@@ -154,7 +154,10 @@ class QualityGateManager:
         self._scenario = parameters.scenario
 
     def evaluate(
-        self, panel: pd.DataFrame, redrawn: tuple[str, str] | None = None
+        self,
+        panel: pd.DataFrame,
+        redrawn: tuple[str, str] | None = None,
+        weights: pd.Series | None = None,
     ) -> tuple[Finding, ...]:
         """Return the findings on data, in the order of the register.
 
@@ -164,8 +167,10 @@ class QualityGateManager:
             Columns of the panel table, or as many of them as there are.
         redrawn
             Digests of the data and of the same data drawn again, if that was done.
+        weights
+            What each row stands for, where some segments were drawn more often than others.
         """
-        part = Part(panel)
+        part = Part(panel if weights is None else panel.assign(weight=weights.to_numpy()))
         return self.findings(Extent.of(part), self.count(part), redrawn)
 
     def count(self, part: Part) -> dict[str, Tally[Any]]:
@@ -212,7 +217,7 @@ class QualityGateManager:
 
     def digest(self) -> str:
         """Return the SHA-256 of all gates, thresholds and severities."""
-        return hashlib.sha256(canonical_json(self.table()).encode()).hexdigest()
+        return digest_of(self.table())
 
     def _gates(self, *asked: str) -> list[Gate]:
         return [
@@ -220,6 +225,11 @@ class QualityGateManager:
             for name, one in self.settings.items()
             if one.on and (gate := get(name)).asks in asked
         ]
+
+
+def digest_of(table: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a table of thresholds, as :meth:`QualityGateManager.table` makes it."""
+    return hashlib.sha256(canonical_json(table).encode()).hexdigest()
 
 
 def added(

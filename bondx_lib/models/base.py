@@ -8,7 +8,7 @@ number per row: a log spread, a probability or an anomaly score (larger is stran
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Protocol, Self
 
@@ -286,6 +286,10 @@ class Comparison:
     high: float | None
     promote: bool
     reason: str
+
+    def refused(self, gates: str) -> Comparison:
+        """Return the same comparison without a promotion, because gates refuse the challenger."""
+        return replace(self, promote=False, reason=f"{self.reason}; refused by {gates}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""

@@ -27,10 +27,12 @@ from bondx_lib.plots.style import (
     whole_epochs,
 )
 
-VERDICT_CODES: Final = {"pass": 0, "not_applicable": 1, "fail": 2}
+VERDICT_CODES: Final = {"pass": 0, "not_applicable": 0, "inconclusive": 1, "fail": 2}
 CODE_MARKS: Final = ("", "?", "×")
 LOWEST_SKILL: Final = -1.0
 """Skills and intervals below are cut off at the edge of the figure."""
+MOST_GATES: Final = 16
+FEW_GATES: Final = 5
 WIDEST_ANNOTATED: Final = 8
 """Above so many epochs a cell of the heat strip is too narrow for a number."""
 
@@ -113,15 +115,19 @@ def describe_quality_by_epoch(quality: pd.DataFrame) -> str:
 
 @styled
 def gates_by_epoch(findings: pd.DataFrame) -> Figure:
-    """Draw the verdict of every gate in every epoch as a strip of cells.
+    """Draw the verdicts, epoch by epoch, of the gates that did not always pass.
+
+    Those that failed most often stand first; if all passed always, the first few are drawn.
 
     Parameters
     ----------
     findings
-        ``epoch``, ``gate``, ``observed``, ``verdict`` (pass, not_applicable or fail).
+        ``epoch``, ``gate``, ``observed``, ``verdict``.
     """
     cells = findings.assign(code=findings["verdict"].map(VERDICT_CODES))
-    order = list(dict.fromkeys(cells["gate"]))
+    trouble = cells.groupby("gate", sort=False)["code"].sum()
+    open_ones = trouble[trouble > 0].sort_values(ascending=False, kind="stable")
+    order = list((open_ones if len(open_ones) else trouble[:FEW_GATES]).index[:MOST_GATES])
     grid = cells.groupby(["gate", "epoch"]).agg(code=("code", "max"), observed=("observed", "last"))
     codes = grid["code"].unstack().loc[order]
     observed = grid["observed"].unstack().loc[order]
@@ -135,7 +141,7 @@ def gates_by_epoch(findings: pd.DataFrame) -> Figure:
         cbar=False, linewidths=1.5, linecolor="white", annot=texts, fmt="",
         annot_kws={"fontsize": 8.5, "color": INK},
     )  # fmt: skip
-    ax.set(ylabel="", xlabel="epoch   (× fails, ? nothing to judge)")
+    ax.set(ylabel="", xlabel="epoch   (× fails, ? inconclusive)")
     ax.grid(False)
     ax.set_yticklabels([_words(name.get_text()) for name in ax.get_yticklabels()], rotation=0)
     ax.tick_params(length=0)

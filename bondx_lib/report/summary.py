@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bondx_lib import artefacts, models
+from bondx_lib import artefacts, gates, models
 from bondx_lib.models.evaluation import LOSS_NAMES
 from bondx_lib.parameters import NOT_IDENTITY, Advanced
 from bondx_lib.plots.style import title
@@ -86,6 +86,7 @@ def summarise(run_dir: str | Path) -> dict[str, Any]:
         "benchmark_scores": _benchmark_scores(record),
         "gates": _last_gates(record),
         "rejections": _rejections(record),
+        "steering": [dict(fields) for fields in record.of("draw_steered") if fields["mix"]],
         "promotions": _promotions(record),
         "worst_segments": _worst_segments(record),
         **{name: _rows(record, name) for name in ("segments", "coverage", "recalls")},
@@ -209,19 +210,24 @@ def _beaten_by(scores: Mapping[str, Any]) -> str:
 
 
 def _last_gates(record: Record) -> list[dict[str, Any]]:
-    views = [view for view in record.state.epochs if view.findings]
-    return [dict(finding) for finding in views[-1].findings] if views else []
+    """Return the gates on the last data and models, and on the champions' close examination."""
+    data = [view.findings for view in record.state.epochs if view.findings]
+    model = [view.model_findings for view in record.state.epochs if view.model_findings]
+    found = [*(data[-1] if data else ()), *(model[-1] if model else ())]
+    return [
+        {**finding, "family": _family(finding["gate"])}
+        for finding in (*found, *(record.state.examined or ()))
+    ]
+
+
+def _family(name: str) -> str:
+    """Return the family of a gate; a gate that is not installed here came from outside."""
+    return gates.get(name).family if name in gates.known() else "custom"
 
 
 def _rejections(record: Record) -> list[dict[str, Any]]:
     return [
-        {
-            "epoch": fields["epoch"],
-            "draw": fields["draw"],
-            "message": " ".join(
-                finding["message"] for finding in fields["findings"] if finding["verdict"] != "pass"
-            ),
-        }
+        {"epoch": fields["epoch"], "draw": fields["draw"], "message": fields["reason"]}
         for fields in record.of("dataset_rejected")
     ]
 
@@ -358,7 +364,7 @@ def _digests(record: Record) -> dict[str, str]:
 
 
 def _open_findings(summary: Mapping[str, Any]) -> list[dict[str, str]]:
-    gates = [
+    found = [
         {
             "subject": finding["gate"],
             "severity": finding["severity"],
@@ -366,10 +372,10 @@ def _open_findings(summary: Mapping[str, Any]) -> list[dict[str, str]]:
             "message": finding["message"],
         }
         for finding in summary["gates"]
-        if finding["verdict"] != "pass"
+        if finding["verdict"] in ("fail", "inconclusive") and finding["severity"] != "info"
     ]
     return [
-        *gates,
+        *found,
         *_models_without_skill(summary["scores"]),
         *_models_below_simplest(summary["scores"]),
         *_unsettled(summary),

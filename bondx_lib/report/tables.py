@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from bondx_lib.gates.base import FAMILIES
 from bondx_lib.plots.style import title
 from bondx_lib.report.blocks import (
     Note,
@@ -20,6 +21,8 @@ from bondx_lib.report.blocks import (
     table,
     words,
 )
+
+VERDICTS: Final = ("pass", "fail", "inconclusive", "not_applicable")
 
 STATUS_TITLES: Final[dict[str, tuple[str, Tone]]] = {
     "converged": ("Converged", "good"),
@@ -76,25 +79,61 @@ def stopping_rules(summary: Summary) -> Table | Note:
     return table("Stopping rules at the last assessment", ("Rule", "State", "In words"), rows)
 
 
+def gates_by_family(summary: Summary) -> Table | Note:
+    """Count the verdicts of each family of gates on the last data and the champions."""
+    found = summary["gates"]
+    rows = tuple(
+        (
+            words(family).capitalize(),
+            FAMILIES[family],
+            *(
+                str(sum(one["verdict"] == verdict for one in found if one["family"] == family))
+                for verdict in VERDICTS
+            ),
+            max((one for one in found if one["family"] == family), key=_use)["gate"].replace(
+                "_", " "
+            ),
+        )
+        for family in dict.fromkeys(one["family"] for one in found)
+    )
+    return table(
+        "Gates on the last data and models, by family",
+        ("Family", "Question", "Pass", "Fail", "Inconclusive", "Not applicable",
+         "Nearest to its limit"),
+        rows,
+    )  # fmt: skip
+
+
 def gates(summary: Summary) -> Table | Note:
-    """Tabulate the gates of the last epoch."""
+    """Tabulate every gate on the last data and models."""
     rows = tuple(
         (
             words(finding["gate"]) + _slice(finding),
             number(finding["observed"]),
-            span(finding),
-            number(finding["threshold"]),
-            percent(finding["used"], 0),
+            _interval(finding),
+            _limit(finding["threshold"]),
+            "–" if finding["observed"] is None else percent(finding["used"], 0),
+            finding["severity"],
             words(finding["verdict"]),
         )
         for finding in summary["gates"]
     )
     return table(
-        "Gates on the last data",
-        ("Gate", "Observed", "95 % interval", "Threshold", "Tolerance used", "Verdict"),
+        "Gates on the last data and models",
+        ("Gate", "Observed", "95 % interval", "Threshold", "Tolerance used", "Severity", "Verdict"),
         rows,
-        "Tolerance used: 0 % is perfect, 100 % stands at the threshold.",
+        "Tolerance used: 0 % is perfect, 100 % stands at the threshold. Of several slices the "
+        "worst is shown; all are in findings.json of the epoch's folder.",
     )
+
+
+def steering(summary: Summary) -> Table | Note:
+    """Tabulate what the warnings of each epoch asked the next draw for."""
+    rows = tuple(
+        (str(row["epoch"]), ", ".join(words(name) for name in row["mix"]), " ".join(row["reasons"]))
+        for row in summary["steering"]
+    )
+    return table("Draws steered by warnings", ("After epoch", "More of", "Why"), rows)
 
 
 def open_findings(summary: Summary) -> Table | Note:
@@ -191,6 +230,19 @@ def how_to_verify(summary: Summary) -> Note:
 def how_to_rerun(summary: Summary) -> Note:
     """Give the command that makes the run again."""
     return Note(tuple(summary["how_to_rerun"]), "code")
+
+
+def _use(finding: Mapping[str, Any]) -> tuple[bool, float]:
+    return finding["verdict"] != "not_applicable", finding["used"]
+
+
+def _interval(finding: Mapping[str, Any]) -> str:
+    low, high = finding["interval"] or (None, None)
+    return span({"low": low, "high": high})
+
+
+def _limit(threshold: Any) -> str:
+    return " to ".join(map(number, threshold)) if isinstance(threshold, list) else number(threshold)
 
 
 def _slice(finding: Mapping[str, Any]) -> str:
