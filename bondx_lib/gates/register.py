@@ -173,11 +173,11 @@ class QualityGateManager:
         part = Part(panel if weights is None else panel.assign(weight=weights.to_numpy()))
         return self.findings(Extent.of(part), self.count(part), redrawn)
 
-    def count(self, part: Part) -> dict[str, Tally[Any]]:
-        """Return what the gates on data count in a part of the rows."""
+    def count(self, part: Part, names: Iterable[str] | None = None) -> dict[str, Tally[Any]]:
+        """Return what the gates on data count in a part of the rows: some of them, or all."""
         return {
             gate.name: gate.count(part)
-            for gate in self._gates("data")
+            for gate in self._gates(("data",), names)
             if isinstance(gate, DataGate) and len(part) and part.has(gate.columns)
         }
 
@@ -186,16 +186,17 @@ class QualityGateManager:
         extent: Extent,
         tallies: Mapping[str, Tally[Any]],
         redrawn: tuple[str, str] | None = None,
+        names: Iterable[str] | None = None,
     ) -> tuple[Finding, ...]:
-        """Return the findings on all that was counted."""
+        """Return the findings on all that was counted: of some gates, or of all."""
         extent = replace(extent, scenario=self._scenario)
         context = Context(self.settings, extent, tallies, redrawn)
         asked = ("data",) if redrawn is None else ("data", "redrawn")
-        return _judged(self._gates(*asked), context)
+        return _judged(self._gates(asked, names), context)
 
     def judge_models(self, models: Mapping[str, Mapping[str, Any]]) -> tuple[Finding, ...]:
         """Return the findings on models, from what was measured of each, by name."""
-        return _judged(self._gates("models"), Context(self.settings, models=models))
+        return _judged(self._gates(("models",)), Context(self.settings, models=models))
 
     @staticmethod
     def blocked(findings: Iterable[Finding]) -> bool:
@@ -219,11 +220,12 @@ class QualityGateManager:
         """Return the SHA-256 of all gates, thresholds and severities."""
         return digest_of(self.table())
 
-    def _gates(self, *asked: str) -> list[Gate]:
+    def _gates(self, asked: Sequence[str], names: Iterable[str] | None = None) -> list[Gate]:
+        wanted = self.settings.keys() if names is None else set(names)
         return [
             gate
             for name, one in self.settings.items()
-            if one.on and (gate := get(name)).asks in asked
+            if one.on and name in wanted and (gate := get(name)).asks in asked
         ]
 
 
