@@ -1,0 +1,136 @@
+"""Which gates are asked, with which thresholds; gates from outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bondx_lib import gates, market, parameters
+from bondx_lib.errors import BadInput
+from bondx_lib.gates import register
+
+CHOSEN = parameters.default()
+
+
+class DearBonds(gates.RowGate):
+    """Bonds at more than twice their face are rare."""
+
+    name = "dear_bonds"
+    catches = "prices far above face"
+    what = "cost more than 200 % of face"
+    columns = ("clean_price",)
+    limit = 0.5
+
+    def bad(self, rows: pd.DataFrame) -> Any:
+        """Mark dear rows."""
+        return rows["clean_price"] > 200
+
+
+@pytest.fixture
+def _alone(monkeypatch):
+    monkeypatch.setattr(register, "_added", {})
+
+
+def chosen(**quality_gates: Any) -> parameters.Parameters:
+    """Return the defaults with other settings of gates."""
+    overrides = {f"quality_gates.{name}": value for name, value in quality_gates.items()}
+    return parameters.load(None, overrides)
+
+
+def manager(**quality_gates: Any) -> gates.QualityGateManager:
+    """Return a manager with other settings of gates."""
+    return gates.QualityGateManager(chosen(**quality_gates))
+
+
+@pytest.mark.usefixtures("_alone")
+def test_a_gate_of_ones_own_takes_part():
+    """Registered, it is known, asked, and set by the parameters like any other."""
+    gates.register(DearBonds)
+    panel = market.simulate(CHOSEN, "test/custom", bonds=30).panel
+    panel.loc[:9, "clean_price"] = 250.0
+    found = {one.gate: one for one in manager().evaluate(panel)}
+    assert found["dear_bonds"].verdict == "fail"
+    assert found["dear_bonds"].rows == tuple(range(10))
+    wider = manager(thresholds={"dear_bonds": 50.0}, severities={"dear_bonds": "block"})
+    assert {one.gate: one for one in wider.evaluate(panel)}["dear_bonds"].severity == "block"
+    assert {one.gate: one for one in wider.evaluate(panel)}["dear_bonds"].verdict == "pass"
+    assert "dear_bonds" not in {one.gate for one in manager(off=["dear_bonds"]).evaluate(panel)}
+
+
+@pytest.mark.usefixtures("_alone")
+def test_what_is_no_gate_is_refused():
+    """A name of the project's, a missing part, an unknown family."""
+    with pytest.raises(BadInput, match="is a gate of the project"):
+        gates.register(type("Mine", (DearBonds,), {"name": "coverage"}))
+    with pytest.raises(BadInput, match="is no gate: it lacks"):
+        gates.register(object())
+    with pytest.raises(BadInput, match="did you mean 'structure'"):
+        gates.register(type("Mine", (DearBonds,), {"family": "structur"}))
+
+
+def test_unknown_names_are_refused_with_the_nearest():
+    """In each place where the parameters name a gate."""
+    for key, value in (
+        ("thresholds", {"coverages": 1.0}), ("severities", {"coverages": "warn"}),
+        ("off", ["coverages"]),
+    ):  # fmt: skip
+        with pytest.raises(BadInput, match=f"quality_gates.{key}.*did you mean 'coverage'"):
+            manager(**{key: value})
+    with pytest.raises(BadInput, match="did you mean 'coverage'"):
+        gates.get("coverages")
+
+
+def test_thresholds_that_do_not_fit_are_refused():
+    """A range for a number, a number for a range, a second key for a promised one."""
+    with pytest.raises(BadInput, match=r"admissible: quality_gates\.coverage_min"):
+        manager(thresholds={"coverage": 95.0})
+    with pytest.raises(BadInput, match="admissible: one number"):
+        manager(thresholds={"redrawn": [0.0, 1.0]})
+    ranged = next(name for name, gate in gates.GATES.items() if isinstance(gate.limit, tuple))
+    with pytest.raises(BadInput, match="admissible: two numbers"):
+        manager(thresholds={ranged: 1.0})
+    with pytest.raises(BadInput, match="not in order"):
+        manager(thresholds={ranged: [1.0, 0.0]})
+
+
+def test_profiles_move_severities_one_step():
+    """Strict blocks on warnings; exploring blocks only on what makes data unusable."""
+    by_profile = {
+        name: manager(profile=name).settings for name in ("exploratory", "standard", "strict")
+    }
+    for name, gate in gates.GATES.items():
+        mild, usual, hard = (by_profile[each][name].severity for each in by_profile)
+        assert usual == gate.severity
+        assert hard == ("info" if gate.severity == "info" else "block")
+        if gate.severity == "block":
+            assert mild == ("block" if gate.essential else "warn")
+        else:
+            assert mild == "info"
+    own = manager(profile="strict", severities={"coverage": "info"})
+    assert own.settings["coverage"].severity == "info"
+
+
+def test_the_digest_names_every_threshold_and_severity():
+    """Any change of what decides gives another digest."""
+    usual = manager()
+    digests = {
+        usual.digest(), manager(esg_missing_max=0.0).digest(), manager(profile="strict").digest(),
+        manager(off=["redrawn"]).digest(), manager(severities={"coverage": "warn"}).digest(),
+    }  # fmt: skip
+    assert len(digests) == 5
+    assert usual.digest() == manager().digest() == gates.digest_of(usual.table())
+    assert usual.table()["coverage"] == {"threshold": 90.0, "severity": "block"}
+
+
+def test_a_second_draw_that_differs_blocks():
+    """The gate on reproducibility compares digests, and is not asked where nothing was redrawn."""
+    panel = market.simulate(CHOSEN, "test/redrawn", bonds=20).panel
+    for second, verdict in (("a" * 64, "pass"), ("b" * 64, "fail")):
+        found = {one.gate: one for one in manager().evaluate(panel, ("a" * 64, second))}
+        assert found["redrawn"].verdict == verdict
+        assert found["redrawn"].blocks == (verdict == "fail")
+    assert "redrawn" not in {one.gate for one in manager().evaluate(panel)}
+    (asked,) = gates.get("redrawn").evaluate(gates.Context(manager().settings))
+    assert asked.verdict == "not_applicable"
