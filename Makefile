@@ -15,7 +15,7 @@ TEST := $(call installed,test)
 DEV := $(call installed,dev)
 BENCHMARK := $(call installed,benchmark)
 
-.PHONY: run test check lab lock realism calibrate ceilings benchmark bench-score bench-models clean help
+.PHONY: run test check lab lock realism calibrate ceilings benchmark bench-score bench-models bench-gates clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
@@ -59,6 +59,9 @@ bench-score: $(RUN)
 bench-models: $(BENCHMARK)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/models.py
 
+bench-gates: $(RUN)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/gates.py
+
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -74,6 +77,7 @@ help:
 	@echo "make benchmark  measure the speed and the memory of drawing markets"
 	@echo "make bench-score   measure how fast a million rows are scored"
 	@echo "make bench-models  compare the models with other methods (about twenty minutes)"
+	@echo "make bench-gates   measure false alarms and keenness of the gates (minutes)"
 	@echo "make clean  remove the environment and all caches, but no run"
 
 $(RUN): | $(BIN)/python
