@@ -180,7 +180,7 @@ quality_gates:
   coverage_min: 95           # the five promised thresholds have keys of their own
   thresholds: {{untraded: 30, rating_spread: [0.5, 0.98]}}
   severities: {{psi: block}}
-  off: [month_ends]
+  disabled: [month_ends]
 ```
 
 `bondx gates` lists every gate with the threshold and severity in force. An unknown name is an error

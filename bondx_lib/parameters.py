@@ -85,11 +85,11 @@ class QualityGates(_Block):
         {}, description="how much a gate's failure matters, by name, whatever the profile says",
         json_schema_extra={"range": f"block, warn or info; {GATE_RANGE}"},
     )  # fmt: skip
-    off: tuple[str, ...] = Field(
+    disabled: tuple[str, ...] = Field(
         (), description="gates that are not asked", json_schema_extra={"range": GATE_RANGE}
     )
 
-    @field_validator("off", mode="before")
+    @field_validator("disabled", mode="before")
     @classmethod
     def _as_tuple(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value

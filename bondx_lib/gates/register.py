@@ -119,7 +119,7 @@ def settings(chosen: QualityGates) -> dict[str, Setting]:
         the gate can use.
     """
     for key, names in (
-        ("thresholds", chosen.thresholds), ("severities", chosen.severities), ("off", chosen.off)
+        ("thresholds", chosen.thresholds), ("severities", chosen.severities), ("disabled", chosen.disabled)
     ):  # fmt: skip
         for name in names:
             _must_know(f"quality_gates.{key}", name)
@@ -250,7 +250,7 @@ def _judged(asked: Sequence[Gate], context: Context) -> tuple[Finding, ...]:
 
 def _setting(gate: Gate, chosen: QualityGates) -> Setting:
     severity = chosen.severities.get(gate.name) or _by_profile(gate, chosen.profile)
-    return Setting(_threshold(gate, chosen), severity, gate.name not in chosen.off)
+    return Setting(_threshold(gate, chosen), severity, gate.name not in chosen.disabled)
 
 
 def _by_profile(gate: Gate, profile: str) -> Severity:

@@ -56,6 +56,7 @@ def write(
     if gains is not None:
         journal.append("options_compared", gains=gains)
     if opened:
+        journal.append("champions_examined", findings=_of_models(chosen.models), artefacts={})
         journal.append("audit_opened", scores={model: scores(model) for model in chosen.models})
         files = {"datasets/final.parquet": DIGEST}
         journal.append("datasets_written", files=files)
@@ -100,8 +101,8 @@ def _ends(name: str, value: float | None) -> dict[str, float | None]:
 
 def _start(journal: runlog.Journal, chosen: parameters.Parameters) -> None:
     journal.append(
-        "run_started", log_version=1, name=chosen.name, version="0.0.test", schema_version=1,
-        parameters_digest=chosen.digest(), gates_digest=DIGEST,
+        "run_started", log_version=runlog.LOG_VERSION, name=chosen.name, version="0.0.test", schema_version=1,
+        parameters_digest=chosen.digest(), gates_digest=DIGEST, gates={"coverage": {"threshold": 90.0, "severity": "block"}},
         parameters=chosen.model_dump(mode="json"), pid=1, process_start="1",
     )  # fmt: skip
     for name in ("benchmark", "audit"):
@@ -113,15 +114,21 @@ def _epoch(journal: runlog.Journal, epoch: int, models: tuple[str, ...]) -> None
     stream = f"epoch/{epoch:04d}/draw/0"
     if epoch == 2:
         refused = findings(epoch, "fail")
-        journal.append("dataset_rejected", epoch=epoch, draw=0, stream=stream, findings=refused)
+        journal.append(
+            "dataset_rejected", epoch=epoch, draw=0, stream=stream, findings=refused,
+            reason=refused[0]["message"],
+        )  # fmt: skip
     draw = int(epoch == 2)
     journal.append(
-        "dataset_accepted", epoch=epoch, draw=draw, stream=stream, rows=5400, bonds=150,
+        "dataset_accepted", epoch=epoch, draw=draw, stream=stream, mix={}, rows=5400, bonds=150,
         issuers=60, digest=DIGEST, findings=findings(epoch), quality=0.94 + epoch / 300,
         band="excellent",
     )  # fmt: skip
     for model in models:
         _model(journal, epoch, model)
+    journal.append("models_judged", epoch=epoch, findings=_of_models(models), refused={})
+    more = {"mix": {"rating=CCC": 2.0}, "reasons": ["rating CCC: worst segment failed."]}
+    journal.append("draw_steered", epoch=epoch, **(more if epoch == 3 else dict.fromkeys(more, {})))
     skills = {model: scores(model, epoch)["skill"] for model in models}
     journal.append(
         "epoch_committed", epoch=epoch, quality=0.94 + epoch / 300, skills=skills, artefacts={}
@@ -155,12 +162,21 @@ def findings(epoch: int, verdict: str = "pass") -> list[dict[str, Any]]:
     return [
         {
             "gate": gate, "slice": "all rows", "observed": 10.0 * place + epoch / 7,
-            "low": 10.0 * place, "high": 10.0 * place + 3, "threshold": 10.0 * place + 4,
-            "used": 0.3, "n": 5400, "severity": "block",
+            "interval": [10.0 * place, 10.0 * place + 3], "threshold": 10.0 * place + 4,
+            "used": 0.3, "n": 5400, "severity": "block", "rows": [],
             "verdict": verdict if place == 0 else "pass",
             "message": f"The {gate.replace('_', ' ')} gate looked at 5400 rows.",
         }
         for place, gate in enumerate(figure_frames.GATES)
+    ]  # fmt: skip
+
+
+def _of_models(models: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return what a gate found of the last model: a range, and no interval."""
+    return [
+        {"gate": "calibration", "slice": f"model={models[-1]}", "observed": 1.02, "interval": None,
+         "threshold": [0.8, 1.25], "used": 0.1, "n": 900, "severity": "warn", "verdict": "pass",
+         "rows": [], "message": "The slope of the calibration line is 1.02."}
     ]  # fmt: skip
 
 

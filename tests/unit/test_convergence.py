@@ -48,7 +48,7 @@ def test_a_run_that_learns_goes_on_until_the_limit():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"passed": False}, "Gates did not all pass"),
+        ({"passed": False}, "A blocking gate refuses a champion"),
         ({"skills": {"spread": 0.8, "anomaly": 0.0}}, "No better than the floor: anomaly"),
         ({"quality": 0.94}, ""),
     ],

@@ -84,7 +84,7 @@ def test_finished_run_is_wholly_seen(finished: Path) -> None:
     assert one.mean_skill == pytest.approx(
         sum(history[-1] for history in one.skill_history.values()) / 4
     )
-    assert len(one.gates) == 5
+    assert len(one.gates) == 6
     assert one.rules[0]["holds"]
     assert any("challenger promoted" in text for text in one.decisions)
     assert (one.left_low_seconds, dashboard.views.left_text(one)) == (None, "none")

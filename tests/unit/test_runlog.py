@@ -16,7 +16,7 @@ from bondx_lib.errors import BadInput, RunBusy, RunLogDamaged
 
 START = {
     "log_version": 1, "name": "t", "version": "0", "schema_version": 1, "parameters_digest": "p",
-    "gates_digest": "g", "parameters": {"max_epochs": 3}, "pid": 1, "process_start": None,
+    "gates_digest": "g", "gates": {}, "parameters": {"max_epochs": 3}, "pid": 1, "process_start": None,
 }  # fmt: skip
 
 
@@ -194,9 +194,9 @@ def test_replay_tells_the_story(log, tmp_path):
     journal = runlog.Journal(log)
     journal.append("epoch_started", epoch=1, attempt=2, kernel="warm")
     finding = {"gate": "coverage", "verdict": "pass"}
-    journal.append("dataset_rejected", epoch=1, draw=0, stream="s", findings=[finding])
+    journal.append("dataset_rejected", epoch=1, draw=0, stream="s", findings=[finding], reason="r")
     journal.append(
-        "dataset_accepted", epoch=1, draw=1, stream="s", rows=5, bonds=2, issuers=1, digest="d",
+        "dataset_accepted", epoch=1, draw=1, stream="s", mix={}, rows=5, bonds=2, issuers=1, digest="d",
         findings=[finding], quality=0.9, band="good",
     )  # fmt: skip
     journal.append("model_trained", epoch=1, model="spread", seconds=0.5, rows=3, digest="m")
@@ -204,13 +204,21 @@ def test_replay_tells_the_story(log, tmp_path):
         "model_scored", epoch=1, model="spread", role="challenger", scores={"skill": 0.4}
     )
     journal.append(
+        "models_judged", epoch=1, findings=[finding], refused={"spread": ["beats_floor"]}
+    )
+    journal.append("draw_steered", epoch=1, mix={"rating=CCC": 2.0}, reasons=["few of them"])
+    journal.append(
         "champion_promoted", epoch=1, model="spread", difference=None, low=None, high=None,
         reason="first",
     )  # fmt: skip
     journal.append("epoch_committed", epoch=1, quality=0.9, skills={"spread": 0.4}, artefacts={})
     state = runlog.replay(runlog.read(log))
     (view,) = state.committed
-    assert (view.attempt, view.rejected, view.draw, view.passed) == (2, 1, 1, True)
+    assert (view.attempt, view.rejected, view.draw) == (2, 1, 1)
+    assert (view.findings, view.model_findings) == ((finding,), (finding,))
+    assert view.mix == {"rating=CCC": 2.0}
+    assert state.refused_champions(1) == {"spread": ["beats_floor"]}
+    assert state.refused_champions(0) == {}
     assert view.promotions["spread"]["promoted"]
     assert view.scores["spread"]["challenger"]["skill"] == 0.4
     assert state.status == "running"

@@ -56,7 +56,7 @@ def test_a_gate_of_ones_own_takes_part():
     wider = manager(thresholds={"dear_bonds": 50.0}, severities={"dear_bonds": "block"})
     assert {one.gate: one for one in wider.evaluate(panel)}["dear_bonds"].severity == "block"
     assert {one.gate: one for one in wider.evaluate(panel)}["dear_bonds"].verdict == "pass"
-    assert "dear_bonds" not in {one.gate for one in manager(off=["dear_bonds"]).evaluate(panel)}
+    assert "dear_bonds" not in {one.gate for one in manager(disabled=["dear_bonds"]).evaluate(panel)}
 
 
 @pytest.mark.usefixtures("_alone")
@@ -74,7 +74,7 @@ def test_unknown_names_are_refused_with_the_nearest():
     """In each place where the parameters name a gate."""
     for key, value in (
         ("thresholds", {"coverages": 1.0}), ("severities", {"coverages": "warn"}),
-        ("off", ["coverages"]),
+        ("disabled", ["coverages"]),
     ):  # fmt: skip
         with pytest.raises(BadInput, match=f"quality_gates.{key}.*did you mean 'coverage'"):
             manager(**{key: value})
@@ -117,7 +117,7 @@ def test_the_digest_names_every_threshold_and_severity():
     usual = manager()
     digests = {
         usual.digest(), manager(esg_missing_max=0.0).digest(), manager(profile="strict").digest(),
-        manager(off=["redrawn"]).digest(), manager(severities={"coverage": "warn"}).digest(),
+        manager(disabled=["redrawn"]).digest(), manager(severities={"coverage": "warn"}).digest(),
     }  # fmt: skip
     assert len(digests) == 5
     assert usual.digest() == manager().digest() == gates.digest_of(usual.table())
