@@ -266,7 +266,7 @@ def test_failed_gate_is_marked_by_word_and_sign(tmp_path: Path) -> None:
     journal = running(tmp_path / "run")
     journal.append(
         "dataset_rejected", epoch=2, draw=0, stream="epoch/0002/draw/0",
-        findings=report_factory.findings(2, "fail"),
+        findings=report_factory.findings(2, "fail"), reason="Too much is missing.",
     )  # fmt: skip
     one = look(tmp_path / "run")
     assert 'class="bad">fail' in html.page(one)
