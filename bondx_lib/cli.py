@@ -231,6 +231,11 @@ def _list_options(parser: argparse.ArgumentParser) -> None:
     _json_option(parser)
 
 
+def _gates_options(parser: argparse.ArgumentParser) -> None:
+    _parameter_options(parser)
+    _json_option(parser)
+
+
 def _json_option(parser: argparse.ArgumentParser, meaning: str = "print JSON") -> None:
     parser.add_argument("--json", action="store_true", dest="as_json", help=meaning)
 
@@ -349,6 +354,25 @@ def _params(options: argparse.Namespace) -> int:
     from bondx_lib import parameters
 
     rows = parameters.describe()
+    if options.as_json:
+        _print_json(rows)
+    else:
+        _print_table(rows)
+    return 0
+
+
+def _gates(options: argparse.Namespace) -> int:
+    from bondx_lib import gates
+
+    rows = []
+    for name, one in gates.settings(_parameters(options, {}).quality_gates).items():
+        gate = gates.get(name)
+        ends = one.threshold if isinstance(one.threshold, tuple) else (one.threshold,)
+        text = " to ".join(f"{end:g}" for end in ends)
+        rows.append(
+            {"gate": name, "family": gate.family, "severity": one.severity if one.on else "off",
+             "threshold": f"{text} {gate.unit}".strip(), "catches": gate.catches}
+        )  # fmt: skip
     if options.as_json:
         _print_json(rows)
     else:
@@ -514,6 +538,8 @@ _COMMANDS: Final[dict[str, tuple[Command, str, str, Callable[[argparse.ArgumentP
     "list": (_list, "list the runs", "bondx list --output runs", _list_options),
     "params": (_params, "print every parameter with type, unit, range and default",
                "bondx params --json", _json_option),
+    "gates": (_gates, "list every gate with the threshold and severity in force",
+              "bondx gates --set quality_gates.profile=strict", _gates_options),
     "generate": (_generate, "write a market of any size", GENERATE_EXAMPLE, _generate_options),
     "score": (_score, "ask a run's champions about bonds of your own; they know only the simulated "
               "market", SCORE_EXAMPLE, _score_options),
