@@ -2,67 +2,209 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
+import pandas as pd
 
-from bondx_lib.gates.base import DataGate, Extent, Finding, Gate, Setting, judged, scalar
+from bondx_lib.gates.base import DataGate, Extent, Finding, Gate, RowGate, Setting, judged, scalar
 from bondx_lib.gates.part import Part
-from bondx_lib.gates.tallies import ALL_ROWS, Interval, Shares, Tally, histograms, wilson
+from bondx_lib.gates.tallies import (
+    CONFIDENCE,
+    Floats,
+    Interval,
+    Shares,
+    Tally,
+    histograms,
+    wilson,
+)
 
 STEPS: Final = 1000
-"""Bins of the liquidity index; its median is known to a tenth of a point."""
+"""Bins between the ends of what can be seen; a median is known to one of them."""
+
+LEAST_ROOM: Final = 10.0
+"""Points of the index between the limit and where no tolerance is used up, at least."""
+
+USUAL: Final = {"AAA": 64.0, "AA": 58.0, "A": 51.0, "BBB": 45.0, "BB": 41.0, "B": 36.0, "CCC": 24.0}
+"""Median index by letter in 40 baseline draws of 600 bonds and 36 months: 551,000 rows of 5,471
+issuers. The medians of the sectors lie within a point of that of all, so that the sector mix
+matters only through the ratings it brings."""
 
 
-class LiquidityMedian(DataGate):
+class MedianGate(DataGate):
+    """A gate on the median of the liquidity index, or of the index less what is usual.
+
+    Attributes
+    ----------
+    ends
+        Least and largest value that can be seen.
+    typical
+        Where no tolerance is used up.
+    by
+        Slices to judge in place of all rows; each warns only if the whole of its interval, at a
+        confidence shared out between the slices, lies below the limit, and uses up what is certain.
+    """
+
+    family = "liquidity"
+    unit = "index"
+    basis = "sample"
+    columns: ClassVar[tuple[str, ...]] = ("liquidity_index",)
+    what: ClassVar[str] = "median liquidity index"
+    ends: ClassVar[Interval] = (0.0, 100.0)
+    typical: ClassVar[float] = 50.0
+    by: ClassVar[tuple[str, ...]] = ()
+
+    def values(self, part: Part) -> Floats:
+        """Return the value of each row, NaN where there is none."""
+        return part.numbers("liquidity_index")
+
+    def count(self, part: Part) -> Tally[Shares]:
+        """Count the rows of each slice up to each bin."""
+        values, (low, high) = self.values(part), self.ends
+        with np.errstate(invalid="ignore"):
+            places = np.clip((values - low) / (high - low) * STEPS, 0, STEPS - 1)
+        slices = part.slices(self.by)
+        found = {}
+        for name, here in slices[1:] if self.by else slices:
+            chosen = here & np.isfinite(values)
+            if chosen.any():
+                issuer = np.unique(part.issuer[chosen], return_inverse=True)[1]
+                counts = histograms(issuer, places[chosen].astype(np.int64), STEPS)
+                found[name] = Shares.of(counts.cumsum(axis=1), counts.sum(axis=1))
+        return Tally(found)
+
+    def judge(self, tally: Tally[Any], setting: Setting, extent: Extent) -> tuple[Finding, ...]:
+        """Return a finding on each slice."""
+        confidence = 1 - (1 - CONFIDENCE) / len(tally.slices)
+        return tuple(
+            self._finding(name, shares, setting, confidence)
+            for name, shares in tally.slices.items()
+        )
+
+    def _finding(self, name: str, shares: Shares, setting: Setting, confidence: float) -> Finding:
+        limit = scalar(setting.threshold)
+        observed, interval = self._median(shares, confidence)
+        verdict = judged(observed, interval, limit, self.basis, largest=False)
+        best = max(self.typical, limit + LEAST_ROOM)
+        used = max(best - (interval[1] if self.by else observed), 0.0) / (best - limit)
+        doubt = ", but so few issuers cannot tell" if verdict == "inconclusive" else ""
+        message = (
+            f"The {self.what} of {int(shares.rows):,} rows is {observed:.1f}, at least {limit:g} "
+            f"needed{doubt}."
+        )
+        return Finding(self.name, name, observed, interval, limit, int(shares.rows),
+                       setting.severity, verdict, message, used)  # fmt: skip
+
+    def _median(self, shares: Shares, confidence: float) -> tuple[float, Interval]:
+        low, high = self.ends
+        middle, between = median(shares, confidence)
+        scaled = [low + (high - low) * one / 100 for one in (middle, *between)]
+        return scaled[0], (scaled[1], scaled[2])
+
+
+class LiquidityMedian(MedianGate):
     """Median of the liquidity index."""
 
     name = "liquidity_index_median"
-    family = "liquidity"
     catches = "a market too illiquid for its prices to be trusted"
     parameter = "liquidity_index_median_min"
-    unit = "index"
     severity = "block"
+    false_alarm = 0.005
+
+
+class LiquidityAdjusted(MedianGate):
+    """Median of the liquidity index less what is usual at the row's rating.
+
+    A market with many bonds of low rating is less liquid without anything being wrong.
+    """
+
+    name = "liquidity_index_adjusted"
+    catches = "a market less liquid than its ratings explain"
+    limit = -12.0
+    severity = "warn"
+    what = "median liquidity index, less what is usual at the rating,"
+    columns = ("liquidity_index", "rating")
+    ends = (-100.0, 100.0)
+    typical = 0.0
+
+    def values(self, part: Part) -> Floats:
+        """Return the index less what is usual; NaN where the rating is not a known one."""
+        usual = pd.Series(part.letters).map(USUAL).to_numpy(float, na_value=np.nan)
+        return np.asarray(part.numbers("liquidity_index") - usual)
+
+
+class LiquidityBySector(MedianGate):
+    """Median of the liquidity index of each sector."""
+
+    name = "liquidity_by_sector"
+    catches = "a sector that hardly trades"
+    limit = 20.0
+    severity = "warn"
+    columns = ("liquidity_index", "sector")
+    by = ("sector",)
+
+
+class Untraded(RowGate):
+    """Share of rows of months in which the bond did not trade."""
+
+    name = "untraded"
+    family = "liquidity"
+    catches = "prices that no trade supports"
+    what = "belong to a month without a trade"
+    limit = 10.0
+    severity = "warn"
     basis = "sample"
-    columns = ("liquidity_index",)
+    columns = ("trade_count",)
 
-    def count(self, part: Part) -> Tally[Shares]:
-        """Count the rows up to each tenth of a point."""
-        index = part.numbers("liquidity_index")
-        known = np.isfinite(index)
-        bins = np.clip(index[known] / 100 * STEPS, 0, STEPS - 1).astype(np.int64)
-        counts = histograms(part.issuer[known], bins, STEPS)
-        if len(counts) == 0:
-            return Tally()
-        return Tally({ALL_ROWS: Shares.of(counts.cumsum(axis=1), counts.sum(axis=1))})
-
-    def judge(self, tally: Tally[Any], setting: Setting, extent: Extent) -> tuple[Finding, ...]:
-        """Return one finding over all rows that have an index."""
-        limit, shares = scalar(setting.threshold), tally.slices[ALL_ROWS]
-        observed, interval = median(shares)
-        verdict = judged(observed, interval, limit, self.basis, largest=False)
-        used = limit / observed if observed > 0 else (0.0 if limit == 0 else 100.0)
-        message = f"The median liquidity index is {observed:.1f}, at least {limit:g} needed."
-        return (
-            Finding(self.name, ALL_ROWS, observed, interval, limit, int(shares.rows),
-                    setting.severity, verdict, message, used),
-        )  # fmt: skip
+    def bad(self, rows: pd.DataFrame) -> Any:
+        """Mark rows without a trade, or without a day on which one could have been."""
+        none = rows["trade_count"] <= 0
+        if "zero_trading_days_pct" in rows.columns:
+            none |= rows["zero_trading_days_pct"] >= 100
+        return none
 
 
-def median(shares: Shares) -> tuple[float, Interval]:
-    """Return the median index and its interval, from shares of rows up to each bin."""
+class QuotesCrossed(RowGate):
+    """Share of rows whose bid lies above the offer."""
+
+    name = "quotes_crossed"
+    family = "liquidity"
+    catches = "bid and offer in each other's place"
+    what = "have a bid above the offer"
+    limit = 1.0
+    severity = "warn"
+    false_alarm = 0.001
+    columns = ("bid_price", "ask_price")
+
+    def bad(self, rows: pd.DataFrame) -> Any:
+        """Mark rows whose bid lies above the offer."""
+        return rows["bid_price"] > rows["ask_price"]
+
+
+def median(shares: Shares, confidence: float = CONFIDENCE) -> tuple[float, Interval]:
+    """Return the median and its interval in percent of the way between the ends.
+
+    Parameters
+    ----------
+    shares
+        Of rows up to each of the bins.
+    confidence
+        Of the interval.
+    """
     share, rows = shares.share, shares.effective_rows()
-    middle = _point(int(np.searchsorted(share, 0.5)))
-    half = float(rows[min(int(np.searchsorted(share, 0.5)), STEPS - 1)])
-    low, high = wilson(0.5, half)
-    return middle, (
-        _point(int(np.searchsorted(share, low))),
-        _point(int(np.searchsorted(share, high))),
-    )
+    place = _bin(share, 0.5)
+    low, high = wilson(0.5, float(rows[place]), confidence)
+    return _point(place), (_point(_bin(share, low)), _point(_bin(share, high)))
+
+
+def _bin(share: Floats, level: float) -> int:
+    return min(int(np.searchsorted(share, level)), STEPS - 1)
 
 
 def _point(place: int) -> float:
     return 100 * (place + 0.5) / STEPS
 
 
-GATES: Final[tuple[Gate, ...]] = (LiquidityMedian(),)
+GATES: Final[tuple[Gate, ...]] = (
+    LiquidityMedian(), LiquidityAdjusted(), LiquidityBySector(), Untraded(), QuotesCrossed(),
+)  # fmt: skip
