@@ -29,6 +29,11 @@ Ints = NDArray[np.int64]
 CONFIDENCE: Final = 0.95
 ALL_ROWS: Final = "all rows"
 MOST_EXAMPLES: Final = 10
+FEWEST_CLUSTERS: Final = 5
+"""With fewer issuers an estimate has no interval."""
+NEARLY_ONE: Final = 1 - 1e-9
+RESIDUE: Final = 1e-12
+"""Share of the mean square below which a variance is rounding."""
 
 Interval = tuple[float, float]
 
@@ -118,6 +123,46 @@ class Shares:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A statistic with its standard error between issuers.
+
+    Attributes
+    ----------
+    value, standard_error
+        In the unit of the statistic; NaN where it is not defined.
+    clusters
+        Issuers.
+    """
+
+    value: float
+    standard_error: float
+    clusters: int
+
+    def half_width(self, confidence: float = CONFIDENCE) -> float:
+        """Return half the interval by Student's t at one degree less than there are issuers.
+
+        Infinite with fewer than :data:`FEWEST_CLUSTERS`, whose variance is itself unknown.
+        """
+        if self.clusters < FEWEST_CLUSTERS or not np.isfinite(self.standard_error):
+            return float("inf")
+        return float(stats.t.ppf((1 + confidence) / 2, self.clusters - 1)) * self.standard_error
+
+    def fisher_interval(self, confidence: float = CONFIDENCE) -> Interval:
+        """Return the interval of a correlation, symmetric in Fisher's z.
+
+        >>> low, high = Estimate(0.8, 0.1, 30).fisher_interval()
+        >>> round(low, 3), round(high, 3)
+        (0.482, 0.932)
+        """
+        half = self.half_width(confidence)
+        if not np.isfinite(half):
+            return -1.0, 1.0
+        inside = float(np.clip(self.value, -NEARLY_ONE, NEARLY_ONE))
+        middle, half = np.arctanh(inside), half / (1 - inside**2)
+        return float(np.tanh(middle - half)), float(np.tanh(middle + half))
+
+
+@dataclass(frozen=True)
 class Moments:
     """Sums of some columns over the rows of one slice, and their products between issuers.
 
@@ -155,6 +200,52 @@ class Moments:
             return float("nan")
         variance = float(gradient @ self.product @ gradient)
         return float(np.sqrt(max(variance, 0.0) * self.clusters / (self.clusters - 1)))
+
+    def ratio(self, above: int, below: int) -> Estimate:
+        """Return the ratio of two totals with its standard error; NaN where below is zero."""
+        bottom = self.total[below]
+        if not bottom > 0:
+            return Estimate(float("nan"), float("nan"), self.clusters)
+        value = float(self.total[above] / bottom)
+        gradient = np.zeros(len(self.total))
+        gradient[above], gradient[below] = 1 / bottom, -value / bottom
+        return Estimate(value, self.standard_error(gradient), self.clusters)
+
+    def correlation(self) -> Estimate:
+        """Return the correlation of a pair, its sums being those of :func:`pair_sums`.
+
+        Its standard error is by the delta method: with standardised values :math:`u, v` a row
+        moves the correlation by :math:`(uv - r(u^2 + v^2)/2) / n`.
+        """
+        found = _pair(self.total)
+        if found is None:
+            return Estimate(float("nan"), float("nan"), self.clusters)
+        n, mean_x, mean_y, deviation_x, deviation_y, r = found
+        both = deviation_x * deviation_y
+        x, y = mean_x / deviation_x, mean_y / deviation_y
+        gradient = np.array([
+            x * y - r * (x**2 + y**2) / 2,
+            -mean_y / both + r * x / deviation_x,
+            -mean_x / both + r * y / deviation_y,
+            -r / (2 * deviation_x**2),
+            -r / (2 * deviation_y**2),
+            1 / both,
+        ])  # fmt: skip
+        return Estimate(r, self.standard_error(gradient / n), self.clusters)
+
+    def slope(self) -> Estimate:
+        """Return the slope of the second value of a pair in the first, by least squares."""
+        found = _pair(self.total)
+        if found is None:
+            return Estimate(float("nan"), float("nan"), self.clusters)
+        n, mean_x, mean_y, deviation_x, deviation_y, r = found
+        slope = r * deviation_y / deviation_x
+        gradient = np.array([
+            mean_x * mean_y - slope * mean_x**2, 2 * slope * mean_x - mean_y, -mean_x,
+            -slope, 0.0, 1.0,
+        ])  # fmt: skip
+        error = self.standard_error(gradient / (n * deviation_x**2))
+        return Estimate(slope, error, self.clusters)
 
 
 Sums = TypeVar("Sums", Shares, Moments)
@@ -209,6 +300,43 @@ def grouped(codes: Ints, values: Floats) -> Floats:
     """
     size = int(codes.max()) + 1 if len(codes) else 0
     return np.stack([np.bincount(codes, column, size) for column in values.T], axis=1)
+
+
+def pair_sums(codes: Ints, x: Floats, y: Floats) -> Moments | None:
+    """Return what a correlation or a slope needs: sums of 1, x, y, x², y² and xy.
+
+    Parameters
+    ----------
+    codes
+        Issuer of each row, from 0.
+    x, y
+        Of shape (rows,); rows where either is not finite are left out.
+
+    Returns
+    -------
+    The sums; None if no row is left.
+    """
+    both = np.isfinite(x) & np.isfinite(y)
+    if not both.any():
+        return None
+    x, y = x[both], y[both]
+    return Moments.of(
+        grouped(codes[both], np.column_stack([np.ones(len(x)), x, y, x * x, y * y, x * y]))
+    )
+
+
+def _pair(total: Floats) -> tuple[float, float, float, float, float, float] | None:
+    """Return rows, means, standard deviations and correlation; None if a value does not vary."""
+    n, x, y, xx, yy, xy = (float(one) for one in total)
+    if n <= 0:
+        return None
+    mean_x, mean_y = x / n, y / n
+    variance_x, variance_y = xx / n - mean_x**2, yy / n - mean_y**2
+    if variance_x <= RESIDUE * xx / n or variance_y <= RESIDUE * yy / n:
+        return None
+    deviation_x, deviation_y = float(np.sqrt(variance_x)), float(np.sqrt(variance_y))
+    r = (xy / n - mean_x * mean_y) / (deviation_x * deviation_y)
+    return n, mean_x, mean_y, deviation_x, deviation_y, float(np.clip(r, -1, 1))
 
 
 def histograms(codes: Ints, bins: Ints, size: int) -> Floats:
