@@ -22,7 +22,7 @@ from bondx_lib.gates.base import (
     scalar,
 )
 from bondx_lib.gates.part import Part
-from bondx_lib.gates.tallies import ALL_ROWS, CONFIDENCE, Shares, Tally, first, grouped
+from bondx_lib.gates.tallies import ALL_ROWS, CONFIDENCE, Shares, Tally, first, grouped, wilson
 from bondx_lib.schema import LABELS, names
 
 ESG: Final = ("esg_rater_a", "esg_rater_b", "esg_rater_c", "esg_score")
@@ -170,7 +170,9 @@ class EsgMissing(RowGate):
         limit = scalar(setting.threshold) * (CCC_TIMES if name == "rating=CCC" else 1.0)
         found = at_most(self.name, name, shares, replace(setting, threshold=min(limit, 100.0)),
                         self.what, self.basis)  # fmt: skip
-        low, high = (100 * end for end in shares.interval(confidence=confidence))
+        # An issuer is scored or is not: its rows tell no more than one, and large issuers little.
+        issuers = shares.rows**2 / shares.row_squares
+        low, high = (100 * end for end in wilson(float(shares.share[0]), issuers, confidence))
         verdict = judged(found.observed or 0.0, (low, high), limit, "sample", largest=True)
         used = low / limit if limit > 0 else (0.0 if low == 0 else 1.0 + low)
         return replace(found, interval=(low, high), verdict=verdict, used=used)
