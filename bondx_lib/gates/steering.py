@@ -1,8 +1,8 @@
 """What a warning asks for: more of the segments that it names, in the next draw.
 
-A segment is a sector or a rating letter that a finding's slice names. Segments whose findings
-failed, or could not be decided for lack of issuers, are drawn more often in the next epoch; the
-rows' weights undo it, so nothing that is learnt or measured is biased by it.
+A segment is a sector or a rating letter that a finding's slice names. Segments past their
+threshold, surely or not, are drawn more often in the next epoch; the rows' weights undo it, so
+nothing that is learnt or measured is biased by it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def steer(findings: Iterable[Finding]) -> Steering:
     """
     wanted: dict[str, Finding] = {}
     for finding in findings:
-        if finding.severity == "info" or finding.verdict not in ("fail", "inconclusive"):
+        past = finding.used > 1 and finding.verdict in ("fail", "inconclusive")
+        if finding.severity == "info" or not past:
             continue
         for segment in segments(finding.slice):
             if segment not in wanted or finding.used > wanted[segment].used:
