@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from bondx_lib.gates.base import (
     Bools,
@@ -22,7 +23,16 @@ from bondx_lib.gates.base import (
     scalar,
 )
 from bondx_lib.gates.part import Part
-from bondx_lib.gates.tallies import ALL_ROWS, CONFIDENCE, Shares, Tally, first, grouped, wilson
+from bondx_lib.gates.tallies import (
+    ALL_ROWS,
+    CONFIDENCE,
+    Interval,
+    Shares,
+    Tally,
+    first,
+    grouped,
+    wilson,
+)
 from bondx_lib.schema import LABELS, names
 
 ESG: Final = ("esg_rater_a", "esg_rater_b", "esg_rater_c", "esg_score")
@@ -158,24 +168,47 @@ class EsgMissing(RowGate):
 
     def judge(self, tally: Tally[Any], setting: Setting, extent: Extent) -> tuple[Finding, ...]:
         """Judge all rows, then each slice at a confidence shared out between the slices."""
-        slices = [name for name in tally.slices if name != ALL_ROWS]
-        confidence = 1 - (1 - CONFIDENCE) / max(len(slices), 1)
+        confidence = 1 - (1 - CONFIDENCE) / max(len(tally.slices) - 1, 1)
         softer = self._softer(setting)
-        whole = at_most(self.name, ALL_ROWS, tally.slices[ALL_ROWS], setting, self.what,
-                        self.basis, tally.examples)  # fmt: skip
-        return (whole, *(self._slice(name, tally.slices[name], softer, confidence)
-                         for name in slices))  # fmt: skip
+        return tuple(
+            self._finding(name, shares, setting, CONFIDENCE, tally.examples) if name == ALL_ROWS
+            else self._slice(name, shares, softer, confidence)
+            for name, shares in tally.slices.items()
+        )  # fmt: skip
 
     def _slice(self, name: str, shares: Shares, setting: Setting, confidence: float) -> Finding:
-        limit = scalar(setting.threshold) * (CCC_TIMES if name == "rating=CCC" else 1.0)
-        found = at_most(self.name, name, shares, replace(setting, threshold=min(limit, 100.0)),
-                        self.what, self.basis)  # fmt: skip
-        # An issuer is scored or is not: its rows tell no more than one, and large issuers little.
-        issuers = shares.rows**2 / shares.row_squares
-        low, high = (100 * end for end in wilson(float(shares.share[0]), issuers, confidence))
-        verdict = judged(found.observed or 0.0, (low, high), limit, "sample", largest=True)
-        used = low / limit if limit > 0 else (0.0 if low == 0 else 1.0 + low)
-        return replace(found, interval=(low, high), verdict=verdict, used=used)
+        times = CCC_TIMES if name == "rating=CCC" else 1.0
+        limit = min(scalar(setting.threshold) * times, 100.0)
+        found = self._finding(name, shares, replace(setting, threshold=limit), confidence)
+        low = found.interval[0] if found.interval else 0.0
+        return replace(found, used=low / limit if limit > 0 else (0.0 if low == 0 else 1.0 + low))
+
+    def _finding(
+        self, name: str, shares: Shares, setting: Setting, confidence: float,
+        rows: tuple[int, ...] = (),
+    ) -> Finding:  # fmt: skip
+        limit = scalar(setting.threshold)
+        found = at_most(self.name, name, shares, setting, self.what, "census", rows)
+        low, high = (100 * end for end in wary(shares, confidence))
+        verdict = judged(found.observed or 0.0, (low, high), limit, self.basis, largest=True)
+        doubt = ", but so few issuers cannot tell." if verdict == "inconclusive" else "."
+        return replace(found, interval=(low, high), verdict=verdict,
+                       message=found.message[:-1] + doubt)  # fmt: skip
+
+
+def wary(shares: Shares, confidence: float) -> Interval:
+    r"""Return the interval of a share where few issuers, or a few large ones, hold the rows.
+
+    An issuer is scored or is not, so that a handful of large ones decides; the variance between
+    them is then itself uncertain. The issuers are worth :math:`C = (\sum n_c)^2 / \sum n_c^2` of
+    equal size, and the normal quantile gives way to Student's with :math:`C - 1` degrees of
+    freedom.
+    """
+    issuers = shares.rows**2 / shares.row_squares
+    level = (1 + confidence) / 2
+    wider = stats.t.ppf(level, max(issuers - 1, 1.0)) / stats.norm.ppf(level)
+    rows = float(shares.effective_rows()[0]) / float(wider) ** 2
+    return wilson(float(shares.share[0]), rows, confidence)
 
 
 class Freshness(DataGate):
