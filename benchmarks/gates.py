@@ -164,8 +164,8 @@ verdict, a sentence, and the first offending rows.
 
 | severity | a failure |
 |---|---|
-| block | refuses: data are drawn again, a challenger is not promoted, exit code 3 |
-| warn | counts in the quality score, stands among the open findings, and steers the next draw |
+| block | refuses: data are drawn again, a challenger is not promoted |
+| warn | counts in the quality score, stands among the open findings |
 | info | is shown |
 
 Rules about a row (an impossible date, a price that does not follow from its yield) judge all rows
@@ -178,8 +178,8 @@ distribution) judge a sample of issuers.
 quality_gates:
   profile: strict            # exploratory: one step milder, strict: one step harder
   coverage_min: 95           # the five promised thresholds have keys of their own
-  thresholds: {{untraded: 30, rating_spread: [0.5, 0.98]}}
-  severities: {{psi: block}}
+  thresholds: {{untraded: 30, correlation_rating_spread: [0.5, 0.98]}}
+  severities: {{untraded: block}}
   disabled: [month_ends]
 ```
 

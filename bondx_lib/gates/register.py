@@ -112,6 +112,8 @@ def register(gate: Gate | type[Gate]) -> Gate:
 def settings(chosen: QualityGates) -> dict[str, Setting]:
     """Return threshold, severity and whether it is on, of every gate.
 
+    A gate from outside that is disabled is left out, so that a broken package can be got past.
+
     Raises
     ------
     BadInput
@@ -119,11 +121,14 @@ def settings(chosen: QualityGates) -> dict[str, Setting]:
         the gate can use.
     """
     for key, names in (
-        ("thresholds", chosen.thresholds), ("severities", chosen.severities), ("disabled", chosen.disabled)
-    ):  # fmt: skip
+        ("thresholds", chosen.thresholds),
+        ("severities", chosen.severities),
+        ("disabled", chosen.disabled),
+    ):
         for name in names:
             _must_know(f"quality_gates.{key}", name)
-    return {name: _setting(get(name), chosen) for name in known()}
+    asked = [name for name in known() if name in GATES or name not in chosen.disabled]
+    return {name: _setting(get(name), chosen) for name in asked}
 
 
 class QualityGateManager:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -9,7 +11,6 @@ import pytest
 
 from bondx_lib import gates, market, parameters
 from bondx_lib.errors import BadInput
-from bondx_lib.gates import register
 
 CHOSEN = parameters.default()
 
@@ -30,7 +31,7 @@ class DearBonds(gates.RowGate):
 
 @pytest.fixture
 def _alone(monkeypatch):
-    monkeypatch.setattr(register, "_added", {})
+    monkeypatch.setattr(import_module("bondx_lib.gates.register"), "_added", {})
 
 
 def chosen(**quality_gates: Any) -> parameters.Parameters:
@@ -56,7 +57,9 @@ def test_a_gate_of_ones_own_takes_part():
     wider = manager(thresholds={"dear_bonds": 50.0}, severities={"dear_bonds": "block"})
     assert {one.gate: one for one in wider.evaluate(panel)}["dear_bonds"].severity == "block"
     assert {one.gate: one for one in wider.evaluate(panel)}["dear_bonds"].verdict == "pass"
-    assert "dear_bonds" not in {one.gate for one in manager(disabled=["dear_bonds"]).evaluate(panel)}
+    assert "dear_bonds" not in {
+        one.gate for one in manager(disabled=["dear_bonds"]).evaluate(panel)
+    }
 
 
 @pytest.mark.usefixtures("_alone")
@@ -134,3 +137,15 @@ def test_a_second_draw_that_differs_blocks():
     assert "redrawn" not in {one.gate for one in manager().evaluate(panel)}
     (asked,) = gates.get("redrawn").evaluate(gates.Context(manager().settings))
     assert asked.verdict == "not_applicable"
+
+
+def test_a_gate_of_another_package_takes_part_until_it_is_disabled(monkeypatch):
+    """Found by its entry point; disabled, its package is not even asked for it."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "outside"))
+    assert "wide_bid_ask" in gates.known()
+    panel = market.simulate(CHOSEN, "test/outside", bonds=20).panel
+    found = {one.gate: one for one in manager().evaluate(panel)}
+    assert found["wide_bid_ask"].verdict == "pass"
+    panel.loc[:99, "bid_ask_bps"] = 2000.0
+    assert {one.gate: one for one in manager().evaluate(panel)}["wide_bid_ask"].verdict == "fail"
+    assert "wide_bid_ask" not in manager(disabled=["wide_bid_ask"]).settings
