@@ -335,7 +335,8 @@ def judge(
             parameters=session.parameters,
             rng=rng_of(session.parameters, f"judge/{session.number:04d}", name),
         )  # fmt: skip
-    findings = gates.QualityGateManager(session.parameters).judge_models(measured)
+    judged = gates.QualityGateManager(session.parameters).judge_models(measured)
+    findings = tuple(one for one in judged if one.verdict != "not_applicable")
     session.journal.append(
         "models_judged", epoch=session.number,
         findings=[finding.to_dict() for finding in gates.worst(findings)],

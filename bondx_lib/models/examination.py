@@ -217,7 +217,7 @@ def _shuffled(
     latest = np.unique(worlds)[-SHUFFLED_WORLDS:]
     which = np.flatnonzero(np.isin(worlds, latest) & np.isin(split, (TRAIN, TUNE, CALIBRATE)))
     part = pool.take(which)
-    label = type(model).task.label(part.rows)
+    label = type(model).task.label(part.rows).copy()
     known = np.flatnonzero(np.isfinite(label))
     label[known] = label[rng.permutation(known)]
     task = replace(type(model).task, label=lambda rows: label)

@@ -101,8 +101,9 @@ def _ends(name: str, value: float | None) -> dict[str, float | None]:
 
 def _start(journal: runlog.Journal, chosen: parameters.Parameters) -> None:
     journal.append(
-        "run_started", log_version=runlog.LOG_VERSION, name=chosen.name, version="0.0.test", schema_version=1,
-        parameters_digest=chosen.digest(), gates_digest=DIGEST, gates={"coverage": {"threshold": 90.0, "severity": "block"}},
+        "run_started", log_version=runlog.LOG_VERSION, name=chosen.name, version="0.0.test",
+        schema_version=1, parameters_digest=chosen.digest(), gates_digest=DIGEST,
+        gates={"coverage": {"threshold": 90.0, "severity": "block"}},
         parameters=chosen.model_dump(mode="json"), pid=1, process_start="1",
     )  # fmt: skip
     for name in ("benchmark", "audit"):

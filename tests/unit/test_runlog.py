@@ -16,7 +16,8 @@ from bondx_lib.errors import BadInput, RunBusy, RunLogDamaged
 
 START = {
     "log_version": 1, "name": "t", "version": "0", "schema_version": 1, "parameters_digest": "p",
-    "gates_digest": "g", "gates": {}, "parameters": {"max_epochs": 3}, "pid": 1, "process_start": None,
+    "gates_digest": "g", "gates": {}, "parameters": {"max_epochs": 3}, "pid": 1,
+    "process_start": None,
 }  # fmt: skip
 
 
