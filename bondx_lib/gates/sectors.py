@@ -122,7 +122,7 @@ class SeniorityOrder(DataGate):
             years = np.log(np.maximum(years, 0.25))
         group, month = _issuer_months(part)
         known = np.isfinite(rank + spread + years) & (month >= 0)
-        known &= np.abs(spread - medians(group, np.where(known, spread, np.nan))[0]) <= FARTHEST
+        known &= np.abs(spread - medians(group, np.where(known, spread, np.nan))) <= FARTHEST
         if not known.any():
             return Tally()
         group = np.unique(group[known], return_inverse=True)[1]
