@@ -191,7 +191,7 @@ def used_of_range(
     It is 1 where the interval just leaves the range: half an interval belongs to the tolerance,
     because that much is scatter between issuers.
 
-    >>> used_of_range(0.6, (0.5, 0.7), (0.5, 1.0), 0.8)
+    >>> round(used_of_range(0.6, (0.5, 0.7), (0.5, 1.0), 0.8), 6)
     0.5
     """
     low, high = ends
