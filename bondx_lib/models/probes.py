@@ -47,7 +47,8 @@ def wrong_way(model: Supervised, panel: Panel, rng: Generator) -> dict[str, floa
         ]
         moves = sign * np.diff(np.stack(answers), axis=0)
         total = float(np.abs(moves).sum())
-        found[name] = float(-moves[moves < 0].sum() / total) if total > 0 else 0.0
+        wrong = float(np.abs(moves[moves < 0]).sum())
+        found[name] = wrong / total if total > 0 else 0.0
     return found
 
 
