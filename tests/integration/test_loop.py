@@ -21,6 +21,7 @@ from bondx_lib import (
     artefacts,
     engine,
     evidence,
+    gates,
     parameters,
     runlog,
     trainer,
@@ -258,15 +259,53 @@ def test_blocking_gate_ends_the_run(tmp_path: Path) -> None:
     """When every draw is refused nothing is trained, and the report says what was wrong."""
     strict = {"quality_gates.coverage_min": 100.0, "epoch.max_redraws": 1}
     opened: list[Path] = []
-    with pytest.raises(GateBlocked, match="coverage"):
+    with pytest.raises(GateBlocked, match="coverage refused 2 of 2 draws") as refused:
         trainer.run(chosen(tmp_path, **strict), opened.append)
+    assert refused.value.gates == ("coverage",)
     (run_dir,) = opened
     state = runlog.replay(events(run_dir))
     assert (state.status, state.exit_code, state.committed) == ("blocked", 3, ())
     assert [e["draw"] for e in events(run_dir, "dataset_rejected")] == [0, 1]
+    assert all("required cells" in e["reason"] for e in events(run_dir, "dataset_rejected"))
+    (blocked,) = events(run_dir, "epoch_blocked")
+    assert "quality_gates.coverage_min" in blocked["advice"]
     assert not events(run_dir, "model_trained")
     assert (run_dir / "report.html").is_file()
     assert evidence.verify(run_dir) == []
+
+
+def test_gates_are_fixed_first_and_all_findings_are_kept(reference: Path) -> None:
+    """The first event holds every threshold; data and models are judged in every epoch."""
+    first, *_ = events(reference)
+    manager = gates.QualityGateManager(chosen(reference))
+    assert first["gates"] == manager.table()
+    assert first["gates_digest"] == manager.digest()
+    state = runlog.replay(events(reference))
+    for view in state.committed:
+        name = f"epochs/{view.number:04d}/findings.json"
+        kept = json.loads((reference / name).read_text())
+        assert name in view.artefacts
+        judged = {finding["gate"] for finding in kept}
+        assert {"redrawn", "coverage", "downgrade_path", "beats_floor"} <= judged
+        assert {f["gate"] for f in (*view.findings, *view.model_findings)} == judged
+    examined = {finding["gate"] for finding in state.examined or ()}
+    assert {"robust_curve", "leakage_features", "leakage_shuffle", "monotonicity"} == examined & {
+        "robust_curve", "leakage_features", "leakage_shuffle", "monotonicity"
+    }  # fmt: skip
+
+
+def test_champions_that_are_refused_at_the_end_block_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A leak that only the close look finds ends the run as blocked, with exit code 3."""
+    leak = {"leaks": ["rating_number is log_spread_mean by another name"]}
+    monkeypatch.setattr(trainer.models, "examine_closely", lambda *_, **__: leak)
+    opened: list[Path] = []
+    state = trainer.run(chosen(tmp_path, max_epochs=1), opened.append)
+    assert (state.status, state.exit_code) == ("blocked", 3)
+    assert "leakage_features" in state.reason
+    assert "by another name" in (opened[0] / "report.html").read_text()
+    assert evidence.verify(opened[0]) == []
 
 
 def test_lost_kernel_is_tried_again(
