@@ -211,7 +211,7 @@ class WorstSegment(ModelGate):
     name = "worst_segment"
     catches = "ratings, sectors or regimes in which a constant would do better"
     measure = "segments"
-    limit = 1.0
+    limit = 1.05
     unit = "of the segment's floor"
 
     def judge(self, value: Any, setting: Setting) -> Iterator[Judgement]:

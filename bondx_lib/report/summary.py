@@ -368,7 +368,7 @@ def _open_findings(summary: Mapping[str, Any]) -> list[dict[str, str]]:
             "subject": finding["gate"],
             "severity": finding["severity"],
             "verdict": finding["verdict"],
-            "message": finding["message"],
+            "message": _where(finding) + finding["message"],
         }
         for finding in summary["gates"]
         if finding["verdict"] in ("fail", "inconclusive") and finding["severity"] != "info"
@@ -379,6 +379,12 @@ def _open_findings(summary: Mapping[str, Any]) -> list[dict[str, str]]:
         *_models_below_simplest(summary["scores"]),
         *_unsettled(summary),
     ]
+
+
+def _where(finding: Mapping[str, Any]) -> str:
+    """Name the slice of a finding that is not about all rows."""
+    name = finding["slice"]
+    return "" if name == "all rows" else f"{name.replace('model=', '').replace('=', ' ')}: "
 
 
 def _models_without_skill(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

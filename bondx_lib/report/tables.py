@@ -90,18 +90,14 @@ def gates_by_family(summary: Summary) -> Table | Note:
                 str(sum(one["verdict"] == verdict for one in found if one["family"] == family))
                 for verdict in VERDICTS
             ),
-            max((one for one in found if one["family"] == family), key=_use)["gate"].replace(
-                "_", " "
-            ),
         )
         for family in dict.fromkeys(one["family"] for one in found)
     )
     return table(
         "Gates on the last data and models, by family",
-        ("Family", "Question", "Pass", "Fail", "Inconclusive", "Not applicable",
-         "Nearest to its limit"),
+        ("Family", "Question", "Pass", "Fail", "Inconclusive", "Not applicable"),
         rows,
-    )  # fmt: skip
+    )
 
 
 def gates(summary: Summary) -> Table | Note:
@@ -221,10 +217,6 @@ def how_to_verify(summary: Summary) -> Note:
 def how_to_rerun(summary: Summary) -> Note:
     """Give the command that makes the run again."""
     return Note(tuple(summary["how_to_rerun"]), "code")
-
-
-def _use(finding: Mapping[str, Any]) -> tuple[bool, float]:
-    return finding["verdict"] != "not_applicable", finding["used"]
 
 
 def _interval(finding: Mapping[str, Any]) -> str:

@@ -95,7 +95,7 @@ CONTROLS: Final[dict[str, Control]] = {
                            _scaled("calibration", 3)),
     "interval_coverage": Control("lower coverage", "of the cases",
                                  (0.01, 0.03, 0.07, 0.1, 0.15, 0.2, 0.3), _uncovered),
-    "worst_segment": Control("loss of a segment", "of its floor", (0.5, 0.9, 1.05, 1.2, 1.5),
+    "worst_segment": Control("loss of a segment", "of its floor", (0.5, 0.9, 1.1, 1.2, 1.5),
                              _bad_segment),
     "prediction_drift": Control("stability index", "", (0.05, 0.1, 0.2, 0.3, 0.5, 1.0), _drifted),
     "alert_rate": Control("alert rate multiplied", "times", (1.1, 1.5, 2.5, 4.0, 8.0),
