@@ -15,7 +15,7 @@ TEST := $(call installed,test)
 DEV := $(call installed,dev)
 BENCHMARK := $(call installed,benchmark)
 
-.PHONY: run test check lab lock realism calibrate ceilings benchmark bench-score bench-models bench-gates clean help
+.PHONY: run test check lab lock realism calibrate ceilings reference benchmark bench-score bench-models bench-gates clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
@@ -50,6 +50,9 @@ calibrate: $(RUN)
 ceilings: $(RUN)
 	$(BIN)/bondx ceilings --workers 2
 
+reference: $(RUN)
+	$(BIN)/bondx reference --workers 2
+
 benchmark: $(RUN)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/generator.py
 
@@ -74,6 +77,7 @@ help:
 	@echo "make realism    hold the market against published figures, and keep the scorecard"
 	@echo "make calibrate  fit the market's constants to them again (minutes)"
 	@echo "make ceilings   make the ceilings of the models again (minutes)"
+	@echo "make reference  make the frozen reference of the gates again (minutes)"
 	@echo "make benchmark  measure the speed and the memory of drawing markets"
 	@echo "make bench-score   measure how fast a million rows are scored"
 	@echo "make bench-models  compare the models with other methods (about twenty minutes)"

@@ -470,6 +470,14 @@ def _ceilings(options: argparse.Namespace) -> int:
     return 0
 
 
+def _reference(options: argparse.Namespace) -> int:
+    from bondx_lib.gates import reference
+
+    document = reference.make(workers=options.workers, progress=_say_now)
+    print(f"written: {reference.write(document)}")
+    return 0
+
+
 def _say_now(text: str) -> None:
     print(text, flush=True)
 
@@ -549,5 +557,7 @@ _COMMANDS: Final[dict[str, tuple[Command, str, str, Callable[[argparse.ArgumentP
                   "bondx calibrate --workers 2", _workers_option),
     "ceilings": (_ceilings, "make the ceilings that models are measured against again",
                  "bondx ceilings --workers 2", _workers_option),
+    "reference": (_reference, "make the frozen reference of the gates again",
+                  "bondx reference --workers 2", _workers_option),
     "verify": (_verify, "check a finished run against its seal", "bondx verify", _folder_option),
 }  # fmt: skip
