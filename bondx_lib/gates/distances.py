@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
 from bondx_lib.gates.part import Ints, Part
 from bondx_lib.gates.tallies import Floats, Shares
@@ -119,11 +120,11 @@ def tails(shares: Floats, grid: Grid) -> float:
 
     The larger excess of the two sides, 0 if neither has any; NaN if the reference has no tails.
     """
-    there, usual = shares[:-1].sum(), grid.shares[:-1] / grid.shares[:-1].sum()
+    if not shares[:-1].sum() > 0:
+        return float("nan")
+    actual, usual = (one[:-1] / one[:-1].sum() for one in (shares, grid.shares))
     excess = [
-        100 * float(shares[side] / there - usual[side])
-        for side in (0, -2)
-        if there > 0 and usual[:-1][side if side == 0 else -1] <= TAIL_SHARE
+        100 * float(actual[side] - usual[side]) for side in (0, -1) if usual[side] <= TAIL_SHARE
     ]
     return max(*excess, 0.0) if excess else float("nan")
 
@@ -134,6 +135,7 @@ def category_mix(shares: Floats, grid: Grid) -> float:
 
 
 Measure = Callable[[Floats, Grid], float]
+Scale = Callable[[Floats], Floats]
 MEASURES: Final[dict[str, tuple[Measure, tuple[str, ...]]]] = {
     "psi": (psi, NUMERIC),
     "kolmogorov_smirnov": (kolmogorov_smirnov, NUMERIC),
@@ -141,6 +143,29 @@ MEASURES: Final[dict[str, tuple[Measure, tuple[str, ...]]]] = {
     "tails": (tails, NUMERIC),
     "category_mix": (category_mix, tuple(CATEGORIES)),
 }
+
+
+def _odds(whole: float, usual: float = 0.0) -> tuple[Scale, Scale]:
+    """Return log-odds of a statistic that lies between 0 and a whole, and the way back."""
+    ends = (LEAST_SHARE, 1 - LEAST_SHARE)
+    return (
+        lambda one: np.asarray(logit(np.clip((one + usual) / (whole + usual), *ends))),
+        lambda one: np.asarray(expit(one) * (whole + usual) - usual),
+    )
+
+
+def _logarithm() -> tuple[Scale, Scale]:
+    return lambda one: np.asarray(np.log(np.maximum(one, LEAST_SHARE))), np.exp
+
+
+SCALES: Final[dict[str, tuple[Scale, Scale]]] = {
+    "psi": _logarithm(),
+    "kolmogorov_smirnov": _odds(1.0),
+    "wasserstein": _logarithm(),
+    "tails": _odds(100.0, usual=1.0),
+    "category_mix": _odds(100.0),
+}
+"""Where the statistics of clean variations are spread alike for all columns, and the way back."""
 
 
 def values(part: Part, name: str) -> Floats | None:

@@ -6,9 +6,15 @@ sizes are held against it. A variation of 150 bonds is one macro path and a few 
 is never distributed like the pool; how far it strays is measured, not derived.
 
 Many columns are looked at together, so critical values are those of the largest of all (max-T of
-Westfall and Young): with :math:`q_j` the 95 % quantile of column :math:`j`'s statistic :math:`T_j`
-in clean variations and :math:`c` the 99 % quantile of :math:`\max_j T_j / q_j`, column :math:`j`
-may reach :math:`c\,q_j`, and at most 1 % of clean variations pass any of them.
+Westfall and Young). Columns of the economy stray far and rarely, those of bonds little and often,
+so each statistic is first put on a scale :math:`h` of log-odds or logarithms, where they are spread
+alike. With :math:`m_j` the median of :math:`h(T_j)` in clean variations, :math:`w_j` the distance
+of its 95 % quantile from there, and :math:`c` the 99 % quantile of the largest of all columns'
+:math:`(h(T_j) - m_j) / w_j`, the critical value of column :math:`j` is
+
+.. math:: h^{-1}(m_j + c\,w_j)
+
+and at most 1 % of clean variations pass that of any column.
 """
 
 from __future__ import annotations
@@ -34,6 +40,7 @@ from bondx_lib.gates.distances import (
     CATEGORIES,
     MEASURES,
     NUMERIC,
+    SCALES,
     Grid,
     counted,
     stray,
@@ -52,7 +59,7 @@ DIGITS: Final = 6
 POOL_WORLDS, POOL_BONDS, POOL_MONTHS = 240, 150, 36
 BONDS, MONTHS = (30, 100, 150, 500, 1500), (24, 36, 60)
 USUAL_CELL: Final = (150, 36)
-DRAWS, DRAWS_LARGE = 400, 200
+DRAWS, DRAWS_LARGE = 300, 150
 """Clean variations behind each cell: up to 150 bonds, and above."""
 CHUNK: Final = 20
 OWN_QUANTILE, ALARMS = 0.95, 0.01
@@ -275,16 +282,23 @@ def _chunk(job: tuple[dict[str, Any], int, int, str, int, int]) -> dict[str, Flo
 
 def _critical(gate: str, strays: Floats) -> dict[str, Any]:
     """Return the critical value of each column, and what share of it is usual."""
+    scale, back = SCALES[gate]
     names = np.array(MEASURES[gate][1])
-    names, strays = names[~np.isnan(strays).all(axis=0)], strays[:, ~np.isnan(strays).all(axis=0)]
-    own = np.nanquantile(strays, OWN_QUANTILE, axis=0)
-    names, strays, own = names[own > 0], strays[:, own > 0], own[own > 0]
-    largest = np.sort(np.nanmax(strays / own, axis=1))
+    known = ~np.isnan(strays).all(axis=0)
+    names, strays = names[known], strays[:, known]
+    scaled = scale(strays)
+    middle = np.nanmedian(scaled, axis=0)
+    width = np.nanquantile(scaled, OWN_QUANTILE, axis=0) - middle
+    varies = width > 0
+    largest = np.sort(np.nanmax((scaled - middle)[:, varies] / width[varies], axis=1))
     # The rank at which a further draw lies above with at most the chance of an alarm.
     rank = min(math.ceil((1 - ALARMS) * (len(largest) + 1)), len(largest))
-    times = largest[rank - 1]
-    critical = dict(zip(names.tolist(), _rounded(own * times), strict=True))
-    return {"critical": critical, "usual": round(float(np.median(largest) / times), 4)}
+    critical = np.array(_rounded(back((middle + largest[rank - 1] * width)[varies])))
+    usual = np.median(np.nanmax(strays[:, varies] / critical, axis=1))
+    return {
+        "critical": dict(zip(names[varies].tolist(), critical.tolist(), strict=True)),
+        "usual": round(float(usual), 4),
+    }
 
 
 def _factors(raised: Mapping[str, float], usual: Mapping[str, float]) -> dict[str, float]:

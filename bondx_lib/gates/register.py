@@ -24,6 +24,7 @@ from bondx_lib.gates import (
     logic,
     model,
     realism,
+    reference,
     reproducibility,
     statistics,
     structure,
@@ -208,9 +209,9 @@ class QualityGateManager:
         """Say whether a blocking gate failed."""
         return any(finding.blocks for finding in findings)
 
-    def table(self) -> dict[str, dict[str, Any]]:
-        """Return threshold and severity of each gate that is on, as plain values."""
-        return {
+    def table(self) -> dict[str, Any]:
+        """Return threshold and severity of each gate that is on, and the reference's digest."""
+        table: dict[str, Any] = {
             name: {
                 "threshold": list(one.threshold)
                 if isinstance(one.threshold, tuple)
@@ -220,6 +221,7 @@ class QualityGateManager:
             for name, one in self.settings.items()
             if one.on
         }
+        return {**table, "reference": reference.digest()}
 
     def digest(self) -> str:
         """Return the SHA-256 of all gates, thresholds and severities."""

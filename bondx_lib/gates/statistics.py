@@ -136,4 +136,6 @@ def _ratio(value: float, critical: float) -> float:
     return value / critical if critical > 0 else (0.0 if value <= 0 else 1.0 + value)
 
 
-GATES: Final[tuple[Gate, ...]] = ()
+GATES: Final[tuple[Gate, ...]] = (
+    PopulationStability(), KolmogorovSmirnov(), Wasserstein(), CategoryMix(),
+)  # fmt: skip

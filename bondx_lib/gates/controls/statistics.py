@@ -23,9 +23,9 @@ def plus(column: str) -> Callable[[pd.DataFrame, float, Generator], pd.DataFrame
 
 
 def fatter_tails(panel: pd.DataFrame, factor: float, rng: Generator) -> pd.DataFrame:
-    """Multiply each coupon's distance from the median."""
-    coupon = panel["coupon_pct"]
-    return panel.assign(coupon_pct=coupon.median() + (coupon - coupon.median()) * factor)
+    """Multiply the distance of each three-month equity return from the median."""
+    earned = panel["equity_return_3m"]
+    return panel.assign(equity_return_3m=earned.median() + (earned - earned.median()) * factor)
 
 
 def sector_drained(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.DataFrame:
@@ -43,4 +43,20 @@ def emptied(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.DataFrame
     return panel.assign(liquidity_index=panel["liquidity_index"].mask(gone, np.nan))
 
 
-CONTROLS: Final[dict[str, Control]] = {}
+CONTROLS: Final[dict[str, Control]] = {
+    "psi": Control(
+        "liquidity indices shifted", "points", (1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0),
+        plus("liquidity_index"),
+    ),
+    "kolmogorov_smirnov": Control(
+        "amounts outstanding multiplied", "×", (1.05, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0),
+        times("amount_outstanding_usd"),
+    ),
+    "wasserstein": Control(
+        "spreads multiplied", "×", (1.1, 1.5, 2.0, 3.0, 5.0, 8.0, 15.0), times("spread_bps")
+    ),
+    "category_mix": Control(
+        "issuers outside the largest sector dropped", "% of them",
+        (5.0, 20.0, 40.0, 60.0, 75.0, 90.0, 100.0), sector_drained,
+    ),
+}  # fmt: skip
