@@ -137,5 +137,5 @@ def _ratio(value: float, critical: float) -> float:
 
 
 GATES: Final[tuple[Gate, ...]] = (
-    PopulationStability(), KolmogorovSmirnov(), Wasserstein(), CategoryMix(),
+    PopulationStability(), KolmogorovSmirnov(), Wasserstein(), Tails(), CategoryMix(),
 )  # fmt: skip

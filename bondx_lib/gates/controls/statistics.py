@@ -55,6 +55,10 @@ CONTROLS: Final[dict[str, Control]] = {
     "wasserstein": Control(
         "spreads multiplied", "×", (1.1, 1.5, 2.0, 3.0, 5.0, 8.0, 15.0), times("spread_bps")
     ),
+    "tails": Control(
+        "distances of equity returns from their median multiplied", "×",
+        (1.05, 1.25, 1.5, 2.0, 2.5, 3.0, 5.0), fatter_tails,
+    ),
     "category_mix": Control(
         "issuers outside the largest sector dropped", "% of them",
         (5.0, 20.0, 40.0, 60.0, 75.0, 90.0, 100.0), sector_drained,
