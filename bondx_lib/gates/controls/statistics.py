@@ -17,24 +17,19 @@ def times(column: str) -> Callable[[pd.DataFrame, float, Generator], pd.DataFram
     return lambda panel, factor, rng: panel.assign(**{column: panel[column] * factor})
 
 
-def plus(column: str) -> Callable[[pd.DataFrame, float, Generator], pd.DataFrame]:
-    """Return a damage that shifts a column."""
-    return lambda panel, shift, rng: panel.assign(**{column: panel[column] + shift})
-
-
 def fatter_tails(panel: pd.DataFrame, factor: float, rng: Generator) -> pd.DataFrame:
     """Multiply the distance of each three-month equity return from the median."""
     earned = panel["equity_return_3m"]
     return panel.assign(equity_return_3m=earned.median() + (earned - earned.median()) * factor)
 
 
-def sector_drained(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.DataFrame:
-    """Drop a share of the issuers of every sector but the largest."""
+def one_sector(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.DataFrame:
+    """Put a share of the issuers of other sectors into the sector with most issuers."""
     issuers = panel.drop_duplicates("issuer_id")
     largest = issuers["sector"].value_counts().index[0]
     others = issuers.loc[issuers["sector"] != largest, "issuer_id"].to_numpy(object)
-    gone = rng.permutation(others)[: round(len(others) * percent / 100)]
-    return panel[~panel["issuer_id"].isin(gone)].reset_index(drop=True)
+    moved = rng.permutation(others)[: round(len(others) * percent / 100)]
+    return panel.assign(sector=panel["sector"].mask(panel["issuer_id"].isin(moved), largest))
 
 
 def emptied(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.DataFrame:
@@ -45,8 +40,8 @@ def emptied(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.DataFrame
 
 CONTROLS: Final[dict[str, Control]] = {
     "psi": Control(
-        "liquidity indices shifted", "points", (1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0),
-        plus("liquidity_index"),
+        "times to maturity multiplied", "×", (1.05, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0),
+        times("maturity_years"),
     ),
     "kolmogorov_smirnov": Control(
         "amounts outstanding multiplied", "×", (1.05, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0),
@@ -60,7 +55,7 @@ CONTROLS: Final[dict[str, Control]] = {
         (1.05, 1.25, 1.5, 2.0, 2.5, 3.0, 5.0), fatter_tails,
     ),
     "category_mix": Control(
-        "issuers outside the largest sector dropped", "% of them",
-        (5.0, 20.0, 40.0, 60.0, 75.0, 90.0, 100.0), sector_drained,
+        "issuers of other sectors put into the largest", "% of them",
+        (5.0, 20.0, 40.0, 60.0, 75.0, 90.0, 100.0), one_sector,
     ),
 }  # fmt: skip
