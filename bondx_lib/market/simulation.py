@@ -19,6 +19,7 @@ from bondx_lib.errors import BadInput
 from bondx_lib.market import bonds, issuers, liquidity, macro, rows, spreads, truth
 from bondx_lib.market.bonds import Bonds
 from bondx_lib.market.issuers import Issuers
+from bondx_lib.market.mix import Mix
 from bondx_lib.market.streams import BLOCK, Streams
 from bondx_lib.parameters import Parameters
 
@@ -31,10 +32,20 @@ MACRO_BURN_IN: Final = bonds.LONGEST_TERM_MONTHS
 
 @dataclass(frozen=True)
 class Market:
-    """A drawn market: what is seen and what is true, row by row."""
+    """A drawn market, row by row.
+
+    Attributes
+    ----------
+    panel, truth
+        What is seen and what is true.
+    weights
+        How many rows of a plain draw each row stands for: with them sums and means over a steered
+        draw are those of a plain one, in expectation. All 1 where nothing was steered.
+    """
 
     panel: pd.DataFrame
     truth: pd.DataFrame
+    weights: pd.Series
 
 
 @dataclass(frozen=True)
@@ -95,6 +106,7 @@ def simulate(
     bonds: int | None = None,
     worlds: int = 1,
     truth: Literal["rows", "full"] = "rows",
+    mix: Mix | None = None,
 ) -> Market:
     """Draw a market.
 
@@ -111,6 +123,9 @@ def simulate(
         Independent macro paths, each with issuers and bonds of its own.
     truth
         ``"full"`` also simulates the true downgrade probability of every row, which costs time.
+    mix
+        Segments to draw more of; a plain draw if not given. Who is kept has the same rows as in a
+        plain draw of the same stream.
 
     Returns
     -------
@@ -129,12 +144,14 @@ def simulate(
         raise BadInput("a market needs at least one bond and one world", key="bonds", value=count)
     branches = parameters.evaluation.branches if truth == "full" else 0
     drawn = [
-        _frames(world_of(parameters, stream, number), count, branches) for number in range(worlds)
+        _frames(world_of(parameters, stream, number), count, branches, mix)
+        for number in range(worlds)
     ]
     panel = pd.concat([market.panel for market in drawn], ignore_index=True)
     truths = pd.concat([market.truth for market in drawn], ignore_index=True)
     truths["row"] = np.arange(len(truths))
-    return Market(schema.conform(panel, "panel"), schema.conform(truths, "truth"))
+    weights = pd.concat([market.weights for market in drawn], ignore_index=True)
+    return Market(schema.conform(panel, "panel"), schema.conform(truths, "truth"), weights)
 
 
 def world_of(parameters: Parameters, stream: str, number: int = 0) -> World:
@@ -148,13 +165,24 @@ def world_of(parameters: Parameters, stream: str, number: int = 0) -> World:
     )
 
 
-def blocks(world: World, count: int) -> Iterator[tuple[rows.Block, Bools]]:
-    """Yield blocks until so many bonds are there, and which bonds of each are among them."""
+def chosen(
+    world: World, count: int, mix: Mix | None = None
+) -> Iterator[tuple[Issuers, Bonds, Bools]]:
+    """Yield seats with their bonds until so many are there, and which of them are among those.
+
+    Of a block of which a mix keeps nothing, none is.
+    """
     number = 0
     while count > 0:
         firms, paper = world.paper(number)
-        yield world.block(firms, paper), np.arange(paper.count) < count
-        count -= paper.count
+        wanted = (
+            np.ones(paper.count, bool)
+            if mix is None
+            else mix.kept(world.streams, firms)[paper.seat]
+        )
+        keep = wanted & (np.cumsum(wanted) <= count)
+        yield firms, paper, keep
+        count -= int(keep.sum())
         number += 1
 
 
@@ -208,16 +236,24 @@ def chances(world: World, block: rows.Block, keep: Bools, branches: int) -> Floa
     return known
 
 
-def _frames(world: World, count: int, branches: int) -> Market:
-    panels, truths = [], []
-    for block, keep in blocks(world, count):
+def _frames(world: World, count: int, branches: int, mix: Mix | None) -> Market:
+    panels, truths, weights, chance = [], [], [], []
+    for firms, paper, keep in chosen(world, count, mix):
+        kept = np.ones(paper.count) if mix is None else mix.inclusion(firms)[paper.seat]
+        chance.append(kept)
+        if not keep.any():
+            continue
+        block = world.block(firms, paper)
         seen, true = rows.columns(block, keep, world.number, chances(world, block, keep, branches))
         panels.append(table(seen, "panel").astype({"bond_id": "str", "issuer_id": "str",
                                                    "issuer_name": "str"}))  # fmt: skip
         truths.append(table(true, "truth").astype({"bond_id": "str"}))
+        weights.append(1 / kept[seen["bond_id"].codes])
     panel = pd.concat(panels, ignore_index=True)
+    weight = pd.Series(np.concatenate(weights) * np.concatenate(chance).mean(), name="weight")
     order = np.lexsort((panel["bond_id"].to_numpy(str), panel["month"]))
-    return Market(panel.iloc[order], pd.concat(truths, ignore_index=True).iloc[order])
+    truth = pd.concat(truths, ignore_index=True)
+    return Market(panel.iloc[order], truth.iloc[order], weight.iloc[order])
 
 
 def _days(paper: Bonds, months: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
