@@ -119,7 +119,9 @@ def machine() -> dict[str, Any]:
 def drawn(bonds: int) -> pd.DataFrame:
     """Return the panel of a market in memory, without the true probabilities of futures."""
     world = simulation.world_of(parameters.default(), generation.STREAM)
-    panel, _ = generation.frames(world, simulation.blocks(world, bonds))
+    kept = simulation.chosen(world, bonds)
+    blocks = ((world.block(firms, paper), keep) for firms, paper, keep in kept)
+    panel, _ = generation.frames(world, blocks)
     return panel
 
 

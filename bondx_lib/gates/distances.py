@@ -136,11 +136,18 @@ def category_mix(shares: Floats, grid: Grid) -> float:
 
 Measure = Callable[[Floats, Grid], float]
 Scale = Callable[[Floats], Floats]
+ECONOMY: Final = (
+    "treasury_2y_pct", "treasury_10y_pct", "market_spread_bps", "equity_index_volatility",
+    "funding_spread_bps",
+)  # fmt: skip
+"""Columns that all rows of a month share. A variation has one path of each, whose tails say how the
+economy went and nothing of the data."""
+
 MEASURES: Final[dict[str, tuple[Measure, tuple[str, ...]]]] = {
     "psi": (psi, NUMERIC),
     "kolmogorov_smirnov": (kolmogorov_smirnov, NUMERIC),
     "wasserstein": (wasserstein, NUMERIC),
-    "tails": (tails, NUMERIC),
+    "tails": (tails, tuple(name for name in NUMERIC if name not in ECONOMY)),
     "category_mix": (category_mix, tuple(CATEGORIES)),
 }
 

@@ -18,7 +18,7 @@ NAMES = [gate.name for gate in statistics.GATES]
 @pytest.fixture(scope="module")
 def panel() -> pd.DataFrame:
     """An ordinary variation."""
-    return market.simulate(CHOSEN, "test/statistics").panel
+    return market.simulate(CHOSEN, "test/statistics/ordinary").panel
 
 
 def asked(
