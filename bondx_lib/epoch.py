@@ -39,6 +39,7 @@ RUNNER_VARIABLE: Final = "BONDX_RUNNER_PID"
 PARAMETERS_NAME: Final = "parameters.yaml"
 PREDICTIONS_NAME: Final = "benchmark.npy"
 FINDINGS_NAME: Final = "findings.json"
+WEIGHTS_NAME: Final = "weights.parquet"
 SPLIT_COLUMNS: Final = ("world", "month", "issuer_id", "bond_id")
 
 
@@ -72,10 +73,11 @@ class Session:
 
 @dataclass(frozen=True)
 class Variation:
-    """A drawn dataset and where it came from."""
+    """A drawn dataset and where it came from; ``mix`` says what it was asked to hold more of."""
 
     stream: str
     draw: int
+    mix: Mapping[str, float]
     market: market.Market
 
 
@@ -245,11 +247,15 @@ def open_session(
 
 
 def generate(session: Session, draw: int = 0) -> Variation:
-    """Draw a new variation: new issuers, new bonds, a new macro path."""
+    """Draw a new variation: new issuers, new bonds, a new macro path.
+
+    It holds more of the segments that the epoch before asked for, with weights that undo it.
+    """
     if draw == 0:
         _stage(session, "generate")
     stream = f"epoch/{session.number:04d}/draw/{draw}"
-    return Variation(stream, draw, market.simulate(session.parameters, stream))
+    mix = session.state.committed[-1].mix if session.state.committed else {}
+    return Variation(stream, draw, mix, _drawn(session.parameters, stream, mix))
 
 
 def gate(session: Session, variation: Variation) -> Accepted:
@@ -265,10 +271,10 @@ def gate(session: Session, variation: Variation) -> Accepted:
     refused = []
     while True:
         drawn = variation.market
-        again = market.simulate(session.parameters, variation.stream)
+        again = _drawn(session.parameters, variation.stream, variation.mix)
         digest = artefacts.frame_digest(drawn.panel)
         redrawn = digest, artefacts.frame_digest(again.panel)
-        findings = manager.evaluate(drawn.panel, redrawn)
+        findings = manager.evaluate(drawn.panel, redrawn, drawn.weights)
         if not manager.blocked(findings):
             return _accept(session, variation, findings, digest)
         refused.append(findings)
@@ -397,6 +403,8 @@ def commit(
     artefacts.write_json(
         session.folder / FINDINGS_NAME, [finding.to_dict() for finding in findings]
     )
+    steering = gates.steer(findings)
+    session.journal.append("draw_steered", epoch=session.number, **steering.to_dict())
     digests = artefacts.tree_digests(session.folder, session.run_dir)
     digests = {path: digest for path, digest in digests.items() if not path.endswith(".ipynb")}
     session.journal.append(
@@ -497,6 +505,10 @@ def _stage(session: Session, stage: str) -> None:
     session.journal.append("stage_started", epoch=session.number, stage=stage)
 
 
+def _drawn(parameters: Parameters, stream: str, mix: Mapping[str, float]) -> market.Market:
+    return market.simulate(parameters, stream, mix=market.Mix(mix) if mix else None)
+
+
 def _accept(
     session: Session, variation: Variation, findings: tuple[gates.Finding, ...], digest: str
 ) -> Accepted:
@@ -504,10 +516,13 @@ def _accept(
     artefacts.write_parquet(session.folder / "dataset.parquet", panel)
     artefacts.write_parquet(session.folder / "truth.parquet", variation.market.truth)
     artefacts.write_parquet(session.folder / "features.parquet", features.build(panel))
+    if variation.mix:
+        weights = variation.market.weights.rename("weight").to_frame()
+        artefacts.write_parquet(session.folder / WEIGHTS_NAME, weights)
     quality = gates.quality_score(findings)
     session.journal.append(
         "dataset_accepted", epoch=session.number, draw=variation.draw, stream=variation.stream,
-        rows=len(panel), bonds=int(panel["bond_id"].nunique()),
+        mix=dict(variation.mix), rows=len(panel), bonds=int(panel["bond_id"].nunique()),
         issuers=int(panel["issuer_id"].nunique()), digest=digest,
         findings=[finding.to_dict() for finding in gates.worst(findings)], quality=quality,
         band=gates.band(quality),
@@ -539,7 +554,8 @@ def _give_up(session: Session, refused: Sequence[tuple[gates.Finding, ...]]) -> 
 def pooled(run_dir: Path, parameters: Parameters, epochs: Sequence[int]) -> Panel:
     """Return the accepted variations of some epochs, oldest first, each a world of its own.
 
-    Of the panel's columns only those are read that the run's models need.
+    Of the panel's columns only those are read that the run's models need. Rows of a steered
+    variation carry the ``weight`` that undoes the steering; without any there is no such column.
     """
     laws = [models.get(name) for name in parameters.models]
     columns = list(dict.fromkeys([*SPLIT_COLUMNS, *(c for law in laws for c in law.inputs)]))
@@ -548,6 +564,11 @@ def pooled(run_dir: Path, parameters: Parameters, epochs: Sequence[int]) -> Pane
         artefacts.read_parquet(folder / "dataset.parquet", columns).assign(world=number)
         for number, folder in zip(epochs, folders, strict=True)
     ]
+    weights = [folder / WEIGHTS_NAME for folder in folders]
+    if any(path.is_file() for path in weights):
+        for own, path in zip(rows, weights, strict=True):
+            known = path.is_file()
+            own["weight"] = artefacts.read_parquet(path)["weight"] if known else 1.0
     matrices = [artefacts.read_parquet(folder / "features.parquet") for folder in folders]
     return Panel(pd.concat(rows, ignore_index=True), pd.concat(matrices, ignore_index=True))
 
@@ -653,6 +674,7 @@ def _result(
         "variation": {
             "stream": accepted.variation.stream,
             "draw": accepted.variation.draw,
+            "mix": dict(accepted.variation.mix),
             "rows": len(panel),
             "bonds": int(panel["bond_id"].nunique()),
             "issuers": int(panel["issuer_id"].nunique()),

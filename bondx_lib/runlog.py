@@ -36,12 +36,13 @@ KINDS: Final[dict[str, frozenset[str]]] = {
         "epoch_started": "epoch attempt kernel",
         "stage_started": "epoch stage",
         "dataset_rejected": "epoch draw stream findings reason",
-        "dataset_accepted": "epoch draw stream rows bonds issuers digest findings quality band",
+        "dataset_accepted": "epoch draw stream mix rows bonds issuers digest findings quality band",
         "model_trained": "epoch model seconds rows digest",
         "model_scored": "epoch model role scores",
         "models_judged": "epoch findings refused",
         "champion_promoted": "epoch model difference low high reason",
         "champion_kept": "epoch model difference low high reason",
+        "draw_steered": "epoch mix reasons",
         "epoch_committed": "epoch quality skills artefacts",
         "epoch_failed": "epoch attempt error message retry",
         "epoch_blocked": "epoch findings advice",
@@ -303,6 +304,8 @@ class EpochView:
     model_findings, refused
         The worst finding of each gate on the challengers, and by model the blocking gates that
         refuse its challenger.
+    mix
+        What the next draw should hold more of: segment to factor.
     skills
         Skill of the champion of each model after the epoch.
     scores
@@ -330,6 +333,7 @@ class EpochView:
     rejected: int = 0
     model_findings: tuple[Mapping[str, Any], ...] = ()
     refused: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    mix: Mapping[str, float] = field(default_factory=dict)
     skills: Mapping[str, float] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     promotions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -591,6 +595,7 @@ _EPOCH_EVENTS: Final[dict[str, Any]] = {
         "model_findings": tuple(e["findings"]),
         "refused": e["refused"],
     },
+    "draw_steered": lambda view, e: {"mix": e["mix"]},
     "champion_promoted": lambda view, e: {
         "promotions": {**view.promotions, e["model"]: {**e.fields, "promoted": True}}
     },

@@ -280,6 +280,9 @@ def sentence(event: runlog.Event) -> str | None:
             if f["severity"] == "block" and f["verdict"] == "fail"
         )
         return f"epoch {event['epoch']}: draw {event['draw']} refused by {failing}; drawn again"
+    if event.kind == "draw_steered" and event["mix"]:
+        names = ", ".join(segment.replace("=", " ") for segment in event["mix"])
+        return f"epoch {event['epoch']}: the next draw holds more of {names}, for gates warn of it"
     if event.kind == "models_judged" and event["refused"]:
         refused = "; ".join(
             f"{model_words(name)} by {', '.join(found)}" for name, found in event["refused"].items()

@@ -14,9 +14,10 @@ from bondx_lib.gates.register import (
     register,
     settings,
 )
+from bondx_lib.gates.steering import Steering, steer
 
 __all__ = [
     "GATES", "Context", "DataGate", "Extent", "Finding", "Gate", "Part", "QualityGateManager",
-    "RowGate", "Setting", "added", "advise", "band", "digest_of", "get", "known",
-    "quality_score", "register", "settings", "worst",
+    "RowGate", "Setting", "Steering", "added", "advise", "band", "digest_of", "get", "known",
+    "quality_score", "register", "settings", "steer", "worst",
 ]  # fmt: skip

@@ -34,10 +34,9 @@ class Agreement(DataGate):
         with np.errstate(all="ignore"):
             excess = np.asarray(self.excess(part), float)
         bad, about = excess > 0, ~np.isnan(excess)
-        return Tally(
-            shares_by(bad[:, None].astype(float), part.issuer, [(ALL_ROWS, about)]),
-            first(part.positions, bad),
-        )
+        weight = part.weight if self.basis == "sample" else None
+        shares = shares_by(bad[:, None].astype(float), part.issuer, [(ALL_ROWS, about)], weight)
+        return Tally(shares, first(part.positions, bad))
 
     def judge(self, tally: Tally[Any], setting: Setting, extent: Extent) -> tuple[Finding, ...]:
         """Return one finding over all rows that can be judged."""

@@ -320,9 +320,9 @@ class RowGate(DataGate):
         bad, about = _marks(self.bad(part.rows)), _marks(self.judged(part.rows))
         bad = bad & about
         groups = [(name, here & about) for name, here in part.slices(self.by)]
-        return Tally(
-            shares_by(bad[:, None].astype(float), part.issuer, groups), first(part.positions, bad)
-        )
+        weight = part.weight if self.basis == "sample" else None
+        shares = shares_by(bad[:, None].astype(float), part.issuer, groups, weight)
+        return Tally(shares, first(part.positions, bad))
 
     def judge(self, tally: Tally[Any], setting: Setting, extent: Extent) -> tuple[Finding, ...]:
         """Judge each slice against the one limit."""
@@ -353,7 +353,7 @@ def at_most(
 ) -> Finding:
     """Return the finding on a share of bad rows that may reach at most a limit in percent."""
     limit = scalar(setting.threshold)
-    hits, n = int(shares.hits[0]), int(shares.rows)
+    hits, n = round(float(shares.hits[0])), round(shares.rows)
     observed = 100 * hits / n
     low, high = (100 * end for end in shares.interval())
     verdict = judged(observed, (low, high), limit, basis, largest=True)

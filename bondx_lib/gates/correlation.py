@@ -157,7 +157,7 @@ class Correlation(DataGate):
 
     def count(self, part: Part) -> Tally[Moments]:
         """Sum both values, their squares and their product by issuer."""
-        sums = pair_sums(part.issuer, self.first.of(part), self.second.of(part))
+        sums = pair_sums(part.issuer, self.first.of(part), self.second.of(part), part.weight)
         return Tally() if sums is None else Tally({ALL_ROWS: sums})
 
     def judge(self, tally: Tally[Any], setting: Setting, extent: Extent) -> tuple[Finding, ...]:

@@ -85,7 +85,8 @@ class MedianGate(DataGate):
             chosen = here & np.isfinite(values)
             if chosen.any():
                 issuer = np.unique(part.issuer[chosen], return_inverse=True)[1]
-                counts = histograms(issuer, places[chosen].astype(np.int64), STEPS)
+                bins, weight = places[chosen].astype(np.int64), part.weight[chosen]
+                counts = histograms(issuer, bins, STEPS, weight)
                 found[name] = Shares.of(counts.cumsum(axis=1), counts.sum(axis=1))
         return Tally(found)
 

@@ -302,7 +302,7 @@ def grouped(codes: Ints, values: Floats) -> Floats:
     return np.stack([np.bincount(codes, column, size) for column in values.T], axis=1)
 
 
-def pair_sums(codes: Ints, x: Floats, y: Floats) -> Moments | None:
+def pair_sums(codes: Ints, x: Floats, y: Floats, weight: Floats | None = None) -> Moments | None:
     """Return what a correlation or a slope needs: sums of 1, x, y, x², y² and xy.
 
     Parameters
@@ -311,6 +311,8 @@ def pair_sums(codes: Ints, x: Floats, y: Floats) -> Moments | None:
         Issuer of each row, from 0.
     x, y
         Of shape (rows,); rows where either is not finite are left out.
+    weight
+        What each row stands for; each for itself if not given.
 
     Returns
     -------
@@ -320,9 +322,10 @@ def pair_sums(codes: Ints, x: Floats, y: Floats) -> Moments | None:
     if not both.any():
         return None
     x, y = x[both], y[both]
-    return Moments.of(
-        grouped(codes[both], np.column_stack([np.ones(len(x)), x, y, x * x, y * y, x * y]))
-    )
+    sums = np.column_stack([np.ones(len(x)), x, y, x * x, y * y, x * y])
+    if weight is not None:
+        sums *= weight[both, None]
+    return Moments.of(grouped(codes[both], sums))
 
 
 def _pair(total: Floats) -> tuple[float, float, float, float, float, float] | None:
@@ -339,10 +342,13 @@ def _pair(total: Floats) -> tuple[float, float, float, float, float, float] | No
     return n, mean_x, mean_y, deviation_x, deviation_y, float(np.clip(r, -1, 1))
 
 
-def histograms(codes: Ints, bins: Ints, size: int) -> Floats:
-    """Return how many rows of each code lie in each bin, of shape (codes, size)."""
+def histograms(codes: Ints, bins: Ints, size: int, weight: Floats | None = None) -> Floats:
+    """Return how many rows of each code lie in each bin, of shape (codes, size).
+
+    ``weight`` says what each row stands for; each for itself if not given.
+    """
     number = int(codes.max()) + 1 if len(codes) else 0
-    counts = np.bincount(codes * size + bins, minlength=number * size)
+    counts = np.bincount(codes * size + bins, weight, number * size)
     return counts.reshape(number, size).astype(float)
 
 
@@ -352,7 +358,10 @@ def first(positions: Ints, bad: NDArray[np.bool_]) -> tuple[int, ...]:
 
 
 def shares_by(
-    bad: Floats, clusters: Ints, groups: Sequence[tuple[str, NDArray[np.bool_]]]
+    bad: Floats,
+    clusters: Ints,
+    groups: Sequence[tuple[str, NDArray[np.bool_]]],
+    weight: Floats | None = None,
 ) -> dict[str, Shares]:
     """Return the shares of some things in some slices.
 
@@ -364,11 +373,14 @@ def shares_by(
         Issuer of each row, from 0.
     groups
         Name and rows of each slice; slices without rows are left out.
+    weight
+        What each row stands for; each for itself if not given.
     """
+    size = np.ones(len(bad)) if weight is None else weight
     found = {}
     for name, here in groups:
         if here.any():
-            own = clusters[here]
-            sums = grouped(own, np.column_stack([bad[here], np.ones(int(here.sum()))]))
+            own, rows = clusters[here], size[here, None]
+            sums = grouped(own, np.column_stack([bad[here] * rows, rows]))
             found[name] = Shares.of(sums[:, :-1], sums[:, -1])
     return found

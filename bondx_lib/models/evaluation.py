@@ -44,6 +44,7 @@ LOSS_NAMES: Final = {
     "value": "mean squared error", "event": "log loss", "damage": "1 - average precision",
 }  # fmt: skip
 LEAST_SEGMENT: Final = 30
+FEWEST_ISSUERS: Final = 5
 SEGMENTS: Final = {"rating": LETTERS, "sector": SECTORS, "regime": REGIMES}
 
 
@@ -336,7 +337,12 @@ def _segments(
 def _share_interval(
     values: Floats, here: Bools, codes: NDArray[np.int64], counts: Floats
 ) -> tuple[float | None, float | None]:
-    """Return the interval of the mean of values over some of the cases, resampling issuers."""
+    """Return the interval of the mean of values over some of the cases, resampling issuers.
+
+    Fewer than five issuers say nothing of others: there is none then.
+    """
+    if len(np.unique(codes[here])) < FEWEST_ISSUERS:
+        return None, None
     inside = np.stack([np.where(here, values, 0.0), here.astype(float)], axis=1)
     drawn = metrics.cluster_means(inside, codes, counts)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -86,6 +86,7 @@ def summarise(run_dir: str | Path) -> dict[str, Any]:
         "benchmark_scores": _benchmark_scores(record),
         "gates": _last_gates(record),
         "rejections": _rejections(record),
+        "steering": [dict(fields) for fields in record.of("draw_steered") if fields["mix"]],
         "promotions": _promotions(record),
         "worst_segments": _worst_segments(record),
         **{name: _rows(record, name) for name in ("segments", "coverage", "recalls")},

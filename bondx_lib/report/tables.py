@@ -123,6 +123,15 @@ def gates(summary: Summary) -> Table | Note:
     )
 
 
+def steering(summary: Summary) -> Table | Note:
+    """Tabulate what the warnings of each epoch asked the next draw for."""
+    rows = tuple(
+        (str(row["epoch"]), ", ".join(words(name) for name in row["mix"]), " ".join(row["reasons"]))
+        for row in summary["steering"]
+    )
+    return table("Draws steered by warnings", ("After epoch", "More of", "Why"), rows)
+
+
 def open_findings(summary: Summary) -> Table | Note:
     """Tabulate what did not pass, or say that nothing is open."""
     if not summary["findings"]:

@@ -20,6 +20,7 @@ from bondx_lib import (
     BondXAIAutonomousTrainer,
     artefacts,
     engine,
+    epoch,
     evidence,
     gates,
     parameters,
@@ -292,6 +293,29 @@ def test_gates_are_fixed_first_and_all_findings_are_kept(reference: Path) -> Non
     assert {"robust_curve", "leakage_features", "leakage_shuffle", "monotonicity"} == examined & {
         "robust_curve", "leakage_features", "leakage_shuffle", "monotonicity"
     }  # fmt: skip
+
+
+def test_warnings_steer_the_next_draw(tmp_path: Path) -> None:
+    """What one epoch warns of the next one draws more often, and its rows carry weights."""
+    wary = {"quality_gates.thresholds": {"worst_segment": 0.1}, "models": ["spread"]}
+    opened: list[Path] = []
+    trainer.run(chosen(tmp_path, **wary), opened.append)
+    (run_dir,) = opened
+    first, _ = events(run_dir, "draw_steered")
+    assert first["mix"]
+    assert len(first["reasons"]) == len(first["mix"])
+    assert all("worst segment" in reason for reason in first["reasons"])
+    assert [dict(e["mix"]) for e in events(run_dir, "dataset_accepted")] == [{}, first["mix"]]
+    assert not (run_dir / "epochs" / "0001" / "weights.parquet").exists()
+    weights = artefacts.read_parquet(run_dir / "epochs" / "0002" / "weights.parquet")["weight"]
+    assert weights.nunique() > 1
+    pool = epoch.pooled(run_dir, chosen(tmp_path, **wary), [1, 2])
+    size = len(pool) - len(weights)
+    assert (pool.rows["weight"][:size] == 1).all()
+    assert pool.rows["weight"][size:].tolist() == weights.tolist()
+    assert "weight" not in pool.features.columns
+    report = (run_dir / "report.html").read_text()
+    assert "Draws steered by warnings" in report
 
 
 def test_champions_that_are_refused_at_the_end_block_the_run(

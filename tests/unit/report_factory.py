@@ -121,13 +121,16 @@ def _epoch(journal: runlog.Journal, epoch: int, models: tuple[str, ...]) -> None
         )  # fmt: skip
     draw = int(epoch == 2)
     journal.append(
-        "dataset_accepted", epoch=epoch, draw=draw, stream=stream, rows=5400, bonds=150,
+        "dataset_accepted", epoch=epoch, draw=draw, stream=stream, mix={}, rows=5400, bonds=150,
         issuers=60, digest=DIGEST, findings=findings(epoch), quality=0.94 + epoch / 300,
         band="excellent",
     )  # fmt: skip
     for model in models:
         _model(journal, epoch, model)
     journal.append("models_judged", epoch=epoch, findings=_of_models(models), refused={})
+    steered = ({"rating=CCC": 2.0}, ["rating CCC: worst segment failed."])
+    mix, reasons = steered if epoch == 3 else ({}, [])
+    journal.append("draw_steered", epoch=epoch, mix=mix, reasons=reasons)
     skills = {model: scores(model, epoch)["skill"] for model in models}
     journal.append(
         "epoch_committed", epoch=epoch, quality=0.94 + epoch / 300, skills=skills, artefacts={}

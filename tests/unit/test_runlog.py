@@ -197,8 +197,8 @@ def test_replay_tells_the_story(log, tmp_path):
     finding = {"gate": "coverage", "verdict": "pass"}
     journal.append("dataset_rejected", epoch=1, draw=0, stream="s", findings=[finding], reason="r")
     journal.append(
-        "dataset_accepted", epoch=1, draw=1, stream="s", rows=5, bonds=2, issuers=1, digest="d",
-        findings=[finding], quality=0.9, band="good",
+        "dataset_accepted", epoch=1, draw=1, stream="s", mix={}, rows=5, bonds=2, issuers=1,
+        digest="d", findings=[finding], quality=0.9, band="good",
     )  # fmt: skip
     journal.append("model_trained", epoch=1, model="spread", seconds=0.5, rows=3, digest="m")
     journal.append(
@@ -207,6 +207,7 @@ def test_replay_tells_the_story(log, tmp_path):
     journal.append(
         "models_judged", epoch=1, findings=[finding], refused={"spread": ["beats_floor"]}
     )
+    journal.append("draw_steered", epoch=1, mix={"rating=CCC": 2.0}, reasons=["few of them"])
     journal.append(
         "champion_promoted", epoch=1, model="spread", difference=None, low=None, high=None,
         reason="first",
@@ -216,6 +217,7 @@ def test_replay_tells_the_story(log, tmp_path):
     (view,) = state.committed
     assert (view.attempt, view.rejected, view.draw) == (2, 1, 1)
     assert (view.findings, view.model_findings) == ((finding,), (finding,))
+    assert view.mix == {"rating=CCC": 2.0}
     assert state.refused_champions(1) == {"spread": ["beats_floor"]}
     assert state.refused_champions(0) == {}
     assert view.promotions["spread"]["promoted"]

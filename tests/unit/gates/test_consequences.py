@@ -1,8 +1,11 @@
-"""What follows from findings: advice when all draws are refused."""
+"""What follows from findings: advice when all draws are refused, and what the next draw holds."""
 
 from __future__ import annotations
 
+import pytest
+
 from bondx_lib import gates, parameters
+from bondx_lib.gates import steering
 
 from .test_quality import finding
 
@@ -33,3 +36,37 @@ def test_advice_puts_the_most_frequent_first_and_remarks_upon_the_scenario():
     assert "quality_gates.thresholds.schema" in said
     assert "untraded" not in said
     assert "The scenario is recession" in said
+
+
+def test_warnings_ask_for_more_of_the_segments_they_name():
+    """Sectors and letters of failures and of what could not be decided; each with its reason."""
+    found = [
+        finding("esg", 1.2, slice="rating=CCC"),
+        finding("model", 1.5, slice="model=spread, sector=Energy", verdict="inconclusive"),
+        finding("fine", 0.9, slice="rating=AAA"),
+        finding("all", 2.0),
+        finding("note", 2.0, slice="rating=B", severity="info"),
+    ]
+    steered = gates.steer(found)
+    assert steered.mix == {"rating=CCC": steering.FACTOR, "sector=Energy": steering.FACTOR}
+    assert len(steered.reasons) == 2
+    assert steered.reasons[1].startswith("sector Energy: model inconclusive")
+    assert gates.steer([finding()]) == gates.Steering()
+    assert gates.steer([]).to_dict() == {"mix": {}, "reasons": []}
+
+
+def test_only_the_worst_segments_are_steered():
+    """No more than a few at a time, those that use up most."""
+    found = [finding("g", 1 + k / 10, slice=f"rating={name}")
+             for k, name in enumerate(("AA", "A", "BBB", "BB", "B"))]  # fmt: skip
+    assert set(gates.steer(found).mix) == {"rating=B", "rating=BB", "rating=BBB"}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("all rows", []), ("rating=B", ["rating=B"]), ("model=spread", []), ("spread_bps", []),
+     ("model=x, rating=B", ["rating=B"])],
+)  # fmt: skip
+def test_segments_of_a_slice(name, expected):
+    """Only sectors and letters can be drawn more often."""
+    assert steering.segments(name) == expected
