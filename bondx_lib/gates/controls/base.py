@@ -48,3 +48,35 @@ def replaced(panel: pd.DataFrame, column: str, which: np.ndarray, values: Any) -
     column_values[which] = values
     changed[column] = pd.Series(column_values, index=changed.index, dtype=changed[column].dtype)
     return changed
+
+
+def some_of(key: str, panel: pd.DataFrame, percent: float, rng: Generator) -> np.ndarray:
+    """Return the positions of all rows of a random share of the bonds or issuers, at least one."""
+    owners = panel[key].unique()
+    count = max(round(len(owners) * percent / 100), 1)
+    chosen = rng.choice(len(owners), count, replace=False)
+    return np.flatnonzero(panel[key].isin(owners[chosen]))
+
+
+def altered(
+    column: str,
+    change: Callable[[pd.DataFrame], Any],
+    pick: Callable[[pd.DataFrame, float, Generator], np.ndarray] = some_rows,
+) -> Callable[[pd.DataFrame, float, Generator], pd.DataFrame]:
+    """Return the damage that alters one column of a share of the rows.
+
+    Parameters
+    ----------
+    column
+        Whose values are altered.
+    change
+        From the chosen rows to their new values.
+    pick
+        From a panel, a percentage and random numbers to the positions of the chosen rows.
+    """
+
+    def damage(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.DataFrame:
+        which = pick(panel, percent, rng)
+        return replaced(panel, column, which, np.asarray(change(panel.iloc[which])))
+
+    return damage
