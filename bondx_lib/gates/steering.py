@@ -54,12 +54,17 @@ def steer(findings: Iterable[Finding]) -> Steering:
             if segment not in wanted or finding.used > wanted[segment].used:
                 wanted[segment] = finding
     chosen = sorted(wanted, key=lambda segment: (-wanted[segment].used, segment))[:MOST_SEGMENTS]
-    reasons = tuple(
-        f"{segment.replace('=', ' ')}: {wanted[segment].gate.replace('_', ' ')} "
-        f"{wanted[segment].verdict} ({wanted[segment].message})"
-        for segment in sorted(chosen)
-    )
+    reasons = tuple(_reason(segment, wanted[segment]) for segment in sorted(chosen))
     return Steering(dict.fromkeys(sorted(chosen), FACTOR), reasons)
+
+
+def _reason(segment: str, finding: Finding) -> str:
+    rest = [part.split("=")[-1] for part in finding.slice.split(", ") if part != segment]
+    of = f" ({', '.join(rest)})" if rest else ""
+    return (
+        f"{segment.replace('=', ' ')}: {finding.gate.replace('_', ' ')}{of} {finding.verdict}. "
+        f"{finding.message}"
+    )
 
 
 def segments(slice_name: str) -> list[str]:

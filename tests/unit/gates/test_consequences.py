@@ -50,7 +50,8 @@ def test_warnings_ask_for_more_of_the_segments_they_name():
     steered = gates.steer(found)
     assert steered.mix == {"rating=CCC": steering.FACTOR, "sector=Energy": steering.FACTOR}
     assert len(steered.reasons) == 2
-    assert steered.reasons[1].startswith("sector Energy: model inconclusive")
+    assert steered.reasons[1].startswith("sector Energy: model (spread) inconclusive. ")
+    assert steered.reasons[0].startswith("rating CCC: esg fail. ")
     assert gates.steer([finding()]) == gates.Steering()
     assert gates.steer([]).to_dict() == {"mix": {}, "reasons": []}
 
