@@ -10,15 +10,10 @@ which features take the economy: so answers are the same, to the bit, however ma
 from __future__ import annotations
 
 import contextlib
-import errno
-import multiprocessing
-import signal
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -28,6 +23,18 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from bondx_lib import artefacts, evidence
 from bondx_lib.errors import BadInput, nearest
+from bondx_lib.intake import Source, check_suffix, open_file
+from bondx_lib.intake.parts import (
+    ROWS_A_PART,
+    Parts,
+    check_workers,
+    clear_errors,
+    hashes,
+    in_processes,
+    number_of_parts,
+    part_of,
+    temporary,
+)
 from bondx_lib.schema import KEYS
 from bondx_lib.scoring import champion, intake
 from bondx_lib.scoring.champion import Champion
@@ -35,11 +42,7 @@ from bondx_lib.scoring.problems import Problems, out_of_range
 from bondx_lib.scoring.survey import Duplicates, Facts, Survey
 
 PROBLEMS: Final = "problems"
-ROWS_A_PART: Final = 60_000
 ROWS_A_CHUNK: Final = 2**17
-MOST_PARTS: Final = 512
-MOST_WORKERS: Final = 256
-COMPRESSED: Final = pa.ipc.IpcWriteOptions(compression="lz4")
 
 Progress = Callable[[int, int, str], None]
 
@@ -114,15 +117,19 @@ def score(
             nearest=nearest(duplicates, ["refuse", "score"]),
         )
     champions = champion.load_champions(run, names)
-    with _clear_errors(target), threadpool_limits(1), _temporary(target) as folder:
+    with clear_errors(str(target)), threadpool_limits(1), temporary(target.parent) as folder:
         parts = Parts(folder)
-        ignored, facts = _read(intake.open_file(given), parts, duplicates, rows_a_part, progress)
+        ignored, facts = _read(open_file(given), parts, duplicates, rows_a_part, progress)
         asked = Asked(run, tuple(one.name for one in champions), facts, parts.count)
         flagged, done = 0, 0
         for found, rows in _answered(asked, champions, parts.paths, workers):
             flagged, done = flagged + found, done + rows
             progress(done, facts.rows, "scored")
-        _write(target, _merged(parts.answers, facts.rows), _words(run, asked.names))
+        _write(
+            target,
+            _merged(list(map(_answers_of, parts.paths)), facts.rows),
+            _words(run, asked.names),
+        )
     return Summary(facts.rows, flagged, asked.names, tuple(ignored))
 
 
@@ -146,51 +153,8 @@ class Asked:
     parts: int
 
 
-class Parts:
-    """Files of rows that hold whole issuers, in a folder of their own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._writers: dict[int, Any] = {}
-        self.count = 1
-
-    def add(self, table: pa.Table) -> None:
-        """Lay rows into the parts that their issuers belong to."""
-        part = _part(table["issuer_id"].to_pandas(), self.count)
-        order = np.argsort(part, kind="stable")
-        table, edges = table.take(order), np.searchsorted(part[order], np.arange(self.count + 1))
-        for number in np.flatnonzero(np.diff(edges)):
-            rows = table.slice(edges[number], edges[number + 1] - edges[number])
-            self._writer(int(number), table.schema).write_table(rows)
-
-    def close(self) -> None:
-        """Finish the files."""
-        for writer in self._writers.values():
-            writer.close()
-
-    @property
-    def paths(self) -> list[Path]:
-        """Return the files of rows, in order."""
-        return [self._path(number) for number in sorted(self._writers)]
-
-    @property
-    def answers(self) -> list[Path]:
-        """Return the files of answers, in order."""
-        return [_answers_of(path) for path in self.paths]
-
-    def _path(self, number: int) -> Path:
-        return self._folder / f"{number}.rows"
-
-    def _writer(self, number: int, schema: pa.Schema) -> Any:
-        if number not in self._writers:
-            self._writers[number] = pa.ipc.new_file(
-                str(self._path(number)), schema, options=COMPRESSED
-            )
-        return self._writers[number]
-
-
 def _check_target(target: Path, given: Path, overwrite: bool, workers: int) -> None:
-    intake.check_suffix(target)
+    check_suffix(target)
     if not target.parent.is_dir():
         raise BadInput("is no folder", source=str(target), value=str(target.parent))
     if target.is_dir() or (target.exists() and not overwrite):
@@ -199,33 +163,11 @@ def _check_target(target: Path, given: Path, overwrite: bool, workers: int) -> N
         )
     if target.exists() and given.exists() and target.samefile(given):
         raise BadInput("is the input", source=str(target), admissible="another name")
-    if not 1 <= workers <= MOST_WORKERS:
-        raise BadInput("is out of range", key="workers", value=workers,
-                       admissible=f"1 to {MOST_WORKERS}")  # fmt: skip
-
-
-@contextlib.contextmanager
-def _clear_errors(target: Path) -> Iterator[None]:
-    """Turn what the file system refuses into bad input that names the output."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise BadInput(
-            "has no space left" if full else f"cannot be written: {error.strerror or error}",
-            source=str(target), admissible="a folder with room that can be written",
-        ) from error  # fmt: skip
-
-
-@contextlib.contextmanager
-def _temporary(target: Path) -> Iterator[Path]:
-    """Yield a folder beside the output that is gone afterwards, however it ends."""
-    with tempfile.TemporaryDirectory(prefix=artefacts.TEMPORARY, dir=target.parent) as name:
-        yield Path(name)
+    check_workers(workers)
 
 
 def _read(
-    source: intake.Source,
+    source: Source,
     parts: Parts,
     duplicates: Duplicates,
     rows_a_part: int,
@@ -235,23 +177,21 @@ def _read(
     wanted, ignored = intake.layout(source)
     problems = Problems(source.name)
     survey = Survey(problems, duplicates)
-    parts.count = min(-(-max(source.rows, 1) // rows_a_part), MOST_PARTS)
+    parts.count = number_of_parts(source.rows, rows_a_part)
     done = 0
     with contextlib.closing(parts):
         for table in intake.typed(source, wanted, problems):
             survey.add(table)
             if problems.count == 0:
-                parts.add(table)
+                parts.add(table, _part(table["issuer_id"].to_pandas(), parts.count))
             done += len(table)
             progress(done, max(source.rows, done), "read")
     return ignored, survey.finish()
 
 
 def _part(issuers: pd.Series, parts: int) -> np.ndarray:
-    """Return the part of each issuer: by a hash of its name, the same everywhere."""
-    codes, names = pd.factorize(issuers)
-    hashes = pd.util.hash_array(np.asarray(names, object), categorize=False)
-    return (hashes % np.uint64(parts)).astype(np.int64)[codes]
+    """Return the part of each issuer."""
+    return part_of(hashes(issuers), parts)
 
 
 def _answered(
@@ -262,17 +202,7 @@ def _answered(
         for path in paths:
             yield _ask(asked, champions, path)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        min(workers, len(paths)), context, signal.signal, (signal.SIGINT, signal.SIG_IGN)
-    ) as pool:
-        futures = [pool.submit(_load_and_ask, asked, path) for path in paths]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    yield from in_processes(_load_and_ask, [(asked, path) for path in paths], workers)
 
 
 def _load_and_ask(asked: Asked, path: Path) -> tuple[int, int]:

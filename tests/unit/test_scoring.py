@@ -445,7 +445,7 @@ def test_files_that_cannot_be_used(run: Path, panel: pd.DataFrame, tmp_path: Pat
     assert ".parquet, .csv; did you mean '.parquet'?" in said
     for name, content, words in (
         ("empty.csv", b"", "is empty"),
-        ("blank.csv", b"\n\n", "cannot be read as CSV"),
+        ("blank.csv", b"\n\n", "is empty"),
         ("empty.parquet", b"", "cannot be read as Parquet"),
         ("text.parquet", b"world,bond_id\n", "cannot be read as Parquet"),
         ("odd.csv", b"\xff\xfe\x00w,\xff\n\x00,\x00\n", "odd.csv: "),
