@@ -21,6 +21,7 @@ from bondx_lib.plots.exploration import (
     spread_through_regimes,
     transitions,
 )
+from bondx_lib.plots.gates import describe_power, power
 from bondx_lib.plots.market import (
     describe_rating_and_sector_mix,
     describe_spread_by_rating_and_maturity,
@@ -86,6 +87,7 @@ __all__ = [
     "describe_learning_curves",
     "describe_loss_by_rating",
     "describe_one_answer",
+    "describe_power",
     "describe_quality_by_epoch",
     "describe_rating_and_sector_mix",
     "describe_realism",
@@ -106,6 +108,7 @@ __all__ = [
     "loss_by_rating",
     "one_answer",
     "png",
+    "power",
     "quality_by_epoch",
     "rating_and_sector_mix",
     "realism",
