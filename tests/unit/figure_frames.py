@@ -182,3 +182,13 @@ def scorecard() -> pd.DataFrame:
         rows.append((name, 200.0, 20.0, 210.0 + 90.0 * place, verdict))
     frame = pd.DataFrame(rows, columns=["fact", "published", "tolerance", "simulated", "verdict"])
     return frame.assign(low=frame["simulated"] - 0.5, high=frame["simulated"] + 0.5)
+
+
+def power(*gates: str) -> pd.DataFrame:
+    """Return three amounts for each gate."""
+    return pd.DataFrame(
+        {"gate": name, "what": "rows damaged", "unit": "% of rows", "amount": amount,
+         "noticed": share}
+        for name in gates
+        for amount, share in ((2.0, 0.25), (0.5, 0.0), (4.0, 1.0))
+    )  # fmt: skip

@@ -37,6 +37,7 @@ FIGURES: dict[str, tuple[Any, ...]] = {
     "learning_curves": (model_frames.curves(),),
     "loss_by_rating": (frames.segments(),),
     "one_answer": (model_frames.added(),),
+    "power": (frames.power("keys", "coverage", "psi"),),
     "quality_by_epoch": (frames.quality(),),
     "rating_and_sector_mix": (frames.panel(),),
     "realism": (frames.scorecard(),),
