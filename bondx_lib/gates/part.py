@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -27,17 +27,25 @@ class Part:
     rows
         Columns of the panel table, or as many of them as there are.
     positions
-        Where each row stands in its source, from 0; its own place if not given.
+        A number that tells each row from others; its place, from 0, if not given. Examples are the
+        rows of the smallest numbers.
+    issuers
+        A number for whom each row is counted with; by ``issuer_id`` if not given.
 
     Attributes
     ----------
     rows
         The same rows in order, with an index from 0.
     positions
-        Where each of them stands in the source.
+        The number of each of them.
     """
 
-    def __init__(self, rows: pd.DataFrame, positions: Ints | None = None) -> None:
+    def __init__(
+        self,
+        rows: pd.DataFrame,
+        positions: Ints | None = None,
+        issuers: NDArray[Any] | None = None,
+    ) -> None:
         keys = [name for name in ORDER if name in rows.columns]
         places = np.arange(len(rows)) if positions is None else np.asarray(positions, np.int64)
         order = np.arange(len(rows))
@@ -46,6 +54,7 @@ class Part:
             order = sorted_keys.index.to_numpy()
         self.rows = rows.iloc[order].reset_index(drop=True)
         self.positions: Ints = places[order]
+        self._issuers = None if issuers is None else pd.Series(issuers[order])
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -62,10 +71,16 @@ class Part:
     @cached_property
     def issuer(self) -> Ints:
         """Return a number for the issuer of each row; the bond, or the row, where none is named."""
-        for name in ("issuer_id", "bond_id"):
-            if name in self.rows.columns:
-                return self._codes(name)
-        return np.arange(len(self))
+        if self._issuers is not None:
+            return self._codes(self._issuers)
+        if "issuer_id" not in self.rows.columns:
+            return self.bond if "bond_id" in self.rows.columns else np.arange(len(self))
+        named = self.rows["issuer_id"].notna().to_numpy()
+        codes = self._codes(self.rows["issuer_id"])
+        if not named.all() and "bond_id" in self.rows.columns:
+            codes = np.where(named, codes, int(codes.max()) + 1 + self.bond)
+            codes = pd.factorize(codes)[0]
+        return np.asarray(codes, np.int64)
 
     @cached_property
     def weight(self) -> NDArray[np.float64]:
@@ -80,8 +95,8 @@ class Part:
 
     @cached_property
     def bond(self) -> Ints:
-        """Return a number for the bond of each row."""
-        return self._codes("bond_id")
+        """Return a number for the bond of each row; a row without one is a bond of its own."""
+        return self._codes(self.rows["bond_id"])
 
     @cached_property
     def letters(self) -> NDArray[np.object_]:
@@ -120,8 +135,11 @@ class Part:
             found += [(f"rating={word}", self.letters == word) for word in LETTERS]
         return found
 
-    def _codes(self, name: str) -> Ints:
-        codes = pd.factorize(self.rows[name], use_na_sentinel=False)[0].astype(np.int64)
+    def _codes(self, names: pd.Series) -> Ints:
+        """Return a number for each name within its world, from 0; another for each that is null."""
+        codes = pd.factorize(names)[0].astype(np.int64)
+        nameless = np.flatnonzero(codes < 0)
+        codes[nameless] = int(codes.max(initial=-1)) + 1 + np.arange(len(nameless))
         if "world" in self.rows.columns:
             worlds = pd.factorize(self.rows["world"], use_na_sentinel=False)[0].astype(np.int64)
             codes = pd.factorize(codes * (int(worlds.max(initial=0)) + 1) + worlds)[0]

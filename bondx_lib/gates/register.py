@@ -20,6 +20,7 @@ from bondx_lib.errors import BadInput, nearest
 from bondx_lib.gates import (
     completeness,
     correlation,
+    intake,
     liquidity,
     logic,
     model,
@@ -53,6 +54,7 @@ GATES: Final[dict[str, Gate]] = {
     for gate in (
         *completeness.GATES,
         *structure.GATES,
+        *intake.GATES,
         *liquidity.GATES,
         *correlation.GATES,
         *statistics.GATES,

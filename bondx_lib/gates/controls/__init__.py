@@ -5,6 +5,7 @@ from typing import Final
 from bondx_lib.gates.controls import (
     completeness,
     correlation,
+    intake,
     liquidity,
     logic,
     model,
@@ -18,6 +19,7 @@ from bondx_lib.gates.controls.base import Control
 CONTROLS: Final[dict[str, Control]] = {
     **completeness.CONTROLS,
     **structure.CONTROLS,
+    **intake.CONTROLS,
     **liquidity.CONTROLS,
     **correlation.CONTROLS,
     **statistics.CONTROLS,
