@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,9 +36,12 @@ class Control:
 
 
 def some_rows(panel: pd.DataFrame, percent: float, rng: Generator) -> np.ndarray:
-    """Return the positions of a random share of the rows, at least one."""
+    """Return the positions of a random share of the rows, at least one.
+
+    With the same random numbers a larger share holds all of a smaller one.
+    """
     count = max(round(len(panel) * percent / 100), 1)
-    return np.sort(rng.choice(len(panel), count, replace=False))
+    return np.sort(rng.permutation(len(panel))[:count])
 
 
 def replaced(panel: pd.DataFrame, column: str, which: np.ndarray, values: Any) -> pd.DataFrame:
@@ -50,12 +53,22 @@ def replaced(panel: pd.DataFrame, column: str, which: np.ndarray, values: Any) -
     return changed
 
 
-def some_of(key: str, panel: pd.DataFrame, percent: float, rng: Generator) -> np.ndarray:
-    """Return the positions of all rows of a random share of the bonds or issuers, at least one."""
-    owners = panel[key].unique()
-    count = max(round(len(owners) * percent / 100), 1)
-    chosen = rng.choice(len(owners), count, replace=False)
-    return np.flatnonzero(panel[key].isin(owners[chosen]))
+def some_of(keys: Sequence[str], panel: pd.DataFrame, percent: float, rng: Generator) -> np.ndarray:
+    """Return the positions of all rows of a random share of the groups, at least one group.
+
+    With the same random numbers a larger share holds all of a smaller one.
+
+    Parameters
+    ----------
+    keys
+        Columns that make a group, such as a bond, or an issuer in a month.
+    panel, percent, rng
+        As for :func:`some_rows`.
+    """
+    group = panel.groupby(list(keys), sort=False).ngroup().to_numpy()
+    groups = int(group.max()) + 1
+    count = max(round(groups * percent / 100), 1)
+    return np.flatnonzero(np.isin(group, rng.permutation(groups)[:count]))
 
 
 def altered(

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.random import Generator
 
 from bondx_lib.gates.completeness import ESG, QUOTE, REQUIRED
-from bondx_lib.gates.controls.base import Control, some_rows
+from bondx_lib.gates.controls.base import Control, some_of, some_rows
 from bondx_lib.gates.part import Part
 
 
@@ -29,9 +29,7 @@ def emptied_columns(panel: pd.DataFrame, count: float, rng: Generator) -> pd.Dat
 
 def unscored_issuers(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.DataFrame:
     """Take all ESG scores from a share of the issuers."""
-    issuers = panel["issuer_id"].unique()
-    lost = rng.choice(issuers, max(round(len(issuers) * percent / 100), 1), replace=False)
-    without = panel["issuer_id"].isin(lost)
+    without = np.isin(np.arange(len(panel)), some_of(["issuer_id"], panel, percent, rng))
     return panel.assign(**{name: panel[name].mask(without) for name in ESG})
 
 

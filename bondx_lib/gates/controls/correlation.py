@@ -1,8 +1,9 @@
 """Negative controls of the gates on correlation: values that no longer belong to their rows.
 
-Two kinds: values *exchanged* at random among some rows, which draws a correlation to zero, and
-values *reversed* among some rows (the largest goes where the smallest was), which turns its sign.
-Either leaves the column's distribution as it was, so nothing but the relation is damaged.
+Two kinds: values *exchanged* at random among some rows, which draws a correlation to zero, and,
+where zero is allowed or nearly so, values *dealt out* among some rows by those of the other column,
+with the wrong sign. Either leaves the column's distribution as it was, so nothing but the relation
+is damaged.
 """
 
 from __future__ import annotations
@@ -39,14 +40,15 @@ EXCHANGED: Final = {
     "rating_margin": "operating_margin_pct",
     "assets_news": "buzz_volume",
 }
-REVERSED: Final = {
-    "rating_equity_volatility": "equity_volatility",
-    "spread_equity_volatility": "equity_volatility",
-    "rating_esg": "esg_score",
-    "esg_raters_a_b": "esg_rater_b",
-    "esg_raters_a_c": "esg_rater_c",
-    "esg_raters_b_c": "esg_rater_c",
+DEALT_OUT: Final = {
+    "rating_equity_volatility": ("equity_volatility", "rating_number", False),
+    "spread_equity_volatility": ("equity_volatility", "spread_bps", False),
+    "rating_esg": ("esg_score", "rating_number", True),
+    "esg_raters_a_b": ("esg_rater_b", "esg_rater_a", False),
+    "esg_raters_a_c": ("esg_rater_c", "esg_rater_a", False),
+    "esg_raters_b_c": ("esg_rater_c", "esg_rater_b", False),
 }
+"""Column, by which other it is dealt out, and whether it then rises with it: against its nature."""
 
 
 def exchanged(column: str) -> Callable[[pd.DataFrame, float, Generator], pd.DataFrame]:
@@ -60,17 +62,22 @@ def exchanged(column: str) -> Callable[[pd.DataFrame, float, Generator], pd.Data
     return damage
 
 
-def reversed_order(column: str) -> Callable[[pd.DataFrame, float, Generator], pd.DataFrame]:
-    """Return the damage that gives the largest value to the row that had the smallest."""
+def dealt_out(
+    column: str, by: str, *, rising: bool
+) -> Callable[[pd.DataFrame, float, Generator], pd.DataFrame]:
+    """Return the damage that deals a column's values out among a share of the rows by another.
+
+    The largest value goes to the row whose other value is the largest, or the smallest.
+    """
 
     def damage(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.DataFrame:
         which = some_rows(panel, percent, rng)
-        known = which[panel[column].notna().to_numpy()[which]]
-        values = panel[column].to_numpy()[known]
-        order = np.argsort(values, kind="stable")
-        turned = values.copy()
-        turned[order] = values[order[::-1]]
-        return replaced(panel, column, known, turned)
+        known = which[panel[[column, by]].notna().all(axis=1).to_numpy()[which]]
+        values = np.sort(panel[column].to_numpy()[known])
+        order = np.argsort(panel[by].to_numpy()[known], kind="stable")
+        dealt = values.copy()
+        dealt[order] = values if rising else values[::-1]
+        return replaced(panel, column, known, dealt)
 
     return damage
 
@@ -85,9 +92,9 @@ CONTROLS: Final[dict[str, Control]] = {
     },
     **{
         f"correlation_{name}": Control(
-            f"rows whose {column} is reversed in order", "% of rows", AMOUNTS,
-            reversed_order(column),
+            f"rows among which {column} is dealt out {'by' if rising else 'against'} {by}",
+            "% of rows", AMOUNTS, dealt_out(column, by, rising=rising),
         )
-        for name, column in REVERSED.items()
+        for name, (column, by, rising) in DEALT_OUT.items()
     },
 }  # fmt: skip

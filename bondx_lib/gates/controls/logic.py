@@ -23,7 +23,7 @@ AROUND_THREE: Final = (0.5, 1.0, 2.0, 2.5, 3.0, 3.5, 4.0, 6.0)
 BONDS: Final = (0.7, 1.4, 2.0, 3.0, 4.0, 6.0, 10.0)
 """Shares of bonds, of which an ordinary variation has 150."""
 
-some_bonds = partial(some_of, "bond_id")
+some_bonds = partial(some_of, ["bond_id"])
 
 
 def moved_quotes(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.DataFrame:

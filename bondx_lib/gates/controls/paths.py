@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
-from bondx_lib.gates.controls.base import Control, altered, replaced, some_of, some_rows
+from bondx_lib.gates.controls.base import Control, altered, some_of, some_rows
 
 ROWS: Final = "% of rows"
 AROUND_HALF: Final = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0)
 AGES: Final = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 1.0)
 """An age that is off contradicts the month before and the month after."""
-ISSUERS: Final = (2.0, 5.0, 8.0, 11.0, 15.0, 20.0, 30.0, 50.0)
-"""Shares of issuers, of which an ordinary variation has some 36."""
-MONTHLY_CHANGE: Final = 0.02
+
+some_months = partial(some_of, ["issuer_id", "date"])
 
 
 def turned_labels(column: str) -> Control:
@@ -32,13 +32,10 @@ def turned_labels(column: str) -> Control:
     )  # fmt: skip
 
 
-def monthly_accounts(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.DataFrame:
-    """Scale the leverage of a share of the issuers by something that moves each month."""
-    which = some_of("issuer_id", panel, percent, rng)
-    months, place = np.unique(panel["date"].to_numpy()[which], return_inverse=True)
-    times = np.exp(MONTHLY_CHANGE * rng.standard_normal(len(months)))[place]
-    scaled = np.minimum(panel["leverage"].to_numpy()[which] * times, 3.0)
-    return replaced(panel, "leverage", which, scaled)
+def _lower_each_month(rows: pd.DataFrame) -> pd.Series:
+    """Return a lower leverage, by another factor than in the months beside."""
+    lower: pd.Series = rows["leverage"] * (0.9 - 0.05 * (rows["date"].dt.month % 3))
+    return lower
 
 
 def _half_a_year_off(rows: pd.DataFrame) -> pd.Series:
@@ -54,7 +51,9 @@ CONTROLS: Final[dict[str, Control]] = {
     ),
     "shock_label": turned_labels("liquidity_shock_1m"),
     "accounts_quarterly": Control(
-        "issuers whose leverage moves each month", "% of issuers", ISSUERS, monthly_accounts
+        "months in which an issuer's leverage is a tenth or a fifth lower", "% of issuers' months",
+        (0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0),
+        altered("leverage", _lower_each_month, some_months),
     ),
     "issuer_figures": Control(
         "rows whose current ratio is a tenth lower", ROWS, AROUND_HALF,

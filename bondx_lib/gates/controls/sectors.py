@@ -31,7 +31,7 @@ def exchanged_words(column: str, words: dict[str, str], owner: str) -> Damage:
     """Return the damage that exchanges words, in all rows of a share of the bonds or issuers."""
 
     def damage(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.DataFrame:
-        which = some_of(owner, panel, percent, rng)
+        which = some_of([owner], panel, percent, rng)
         changed = panel[column].iloc[which].replace(words).to_numpy(object)
         return replaced(panel, column, which, changed)
 
@@ -40,7 +40,7 @@ def exchanged_words(column: str, words: dict[str, str], owner: str) -> Damage:
 
 def lost_call_flags(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.DataFrame:
     """Take the call flag from a share of the bonds."""
-    return replaced(panel, "callable", some_of("bond_id", panel, percent, rng), False)
+    return replaced(panel, "callable", some_of(["bond_id"], panel, percent, rng), False)
 
 
 def turned_ratios(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.DataFrame:
@@ -48,7 +48,7 @@ def turned_ratios(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.Dat
 
     Within a month, each ratio for itself, so that its distribution stays as it was.
     """
-    which = some_of("issuer_id", panel, percent, rng)
+    which = some_of(["issuer_id"], panel, percent, rng)
     rows = panel.iloc[which]
     changed = panel
     for name in RATIOS:
@@ -62,7 +62,7 @@ def turned_ratios(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.Dat
 
 def accounts_of_other_grade(panel: pd.DataFrame, percent: float, rng: Generator) -> pd.DataFrame:
     """Give a share of the issuers the leverage and margin of a rating far from their own."""
-    which = some_of("issuer_id", panel, percent, rng)
+    which = some_of(["issuer_id"], panel, percent, rng)
     strong = panel["rating_number"].to_numpy()[which] < FIRST_SPECULATIVE
     usual = [dict(zip(LETTERS, each, strict=True)) for each in (LEVERAGE, MARGIN)]
     leverage = np.where(strong, 1.2 * usual[0]["CCC"], 0.8 * usual[0]["A"])

@@ -14,6 +14,8 @@ CHOSEN = parameters.default()
 MANAGER = gates.QualityGateManager(CHOSEN)
 EVERY = list(gates.GATES)
 ON_DATA = [name for name, gate in gates.GATES.items() if isinstance(gate, DataGate)]
+WITHOUT_CONTROLS = ("realism",)
+"""Families whose controls are still to be written."""
 VERDICTS = {"pass", "fail", "inconclusive", "not_applicable"}
 
 
@@ -49,13 +51,10 @@ def test_a_gate_says_what_it_is(name):
     assert type(gate).__doc__
 
 
-@pytest.mark.parametrize("name", list(CONTROLS))
-def test_a_negative_control_is_whole(name):
-    """Damage of its own kind, in ascending amounts."""
-    control = CONTROLS[name]
-    assert name in gates.GATES
-    assert control.what
-    assert list(control.amounts) == sorted(set(control.amounts))
+@pytest.mark.parametrize("name", EVERY)
+def test_a_gate_has_a_negative_control(name):
+    """What a gate must notice is written down, and tried in the tests of the controls."""
+    assert name in CONTROLS or gates.get(name).family in WITHOUT_CONTROLS
 
 
 def test_every_family_of_the_project_has_gates():
