@@ -54,6 +54,7 @@ def measure(clean: int, damaged: int, workers: int) -> dict[str, Any]:
     chosen = parameters.default()
     judged = trials.clean(chosen, clean, workers)
     keen = {one.gate: one for one in trials.keenness(chosen, damaged, workers=workers)}
+    table = gates.QualityGateManager(chosen).table()
     failed = Counter(name for one in judged for name in one.failed)
     unsure = Counter(name for one in judged for name in one.inconclusive)
     rows = {
@@ -72,11 +73,8 @@ def measure(clean: int, damaged: int, workers: int) -> dict[str, Any]:
         "damaged": damaged, "blocked": sum(one.blocked for one in judged),
         "quality_mean": float(np.mean([one.quality for one in judged])),
         "quality_low": float(np.quantile([one.quality for one in judged], 0.05)),
-        "thresholds": {
-            name: row["threshold"]
-            for name, row in gates.QualityGateManager(chosen).table().items()
-            if name in keen
-        },
+        "thresholds": {name: table[name]["threshold"] for name in keen},
+        "reference": table["reference"],
         "gates": rows,
     }  # fmt: skip
 
@@ -165,7 +163,7 @@ verdict, a sentence, and the first offending rows.
 | severity | a failure |
 |---|---|
 | block | refuses: data are drawn again, a challenger is not promoted |
-| warn | counts in the quality score, stands among the open findings |
+| warn | counts in the quality score, stands among the open findings, steers the next draw |
 | info | is shown |
 
 Rules about a row (an impossible date, a price that does not follow from its yield) judge all rows

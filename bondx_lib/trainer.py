@@ -514,7 +514,10 @@ def write_cards(run_dir: Path, parameters: Parameters, state: runlog.RunState) -
 def export_datasets(
     run_dir: Path, parameters: Parameters, state: runlog.RunState
 ) -> dict[str, str]:
-    """Write the last accepted variation in every format asked for; return path to SHA-256."""
+    """Write the last accepted variation in every format asked for; return path to SHA-256.
+
+    If some segments were drawn more often, what each row stands for is a file beside it.
+    """
     view = state.committed[-1]
     source = epoch.epoch_folder(run_dir, view.number) / "dataset.parquet"
     panel = artefacts.read_parquet(source)
@@ -529,6 +532,10 @@ def export_datasets(
     for kind in parameters.output.export_formats:
         path = folder / f"final.{kind}"
         files[path.relative_to(run_dir).as_posix()] = writers[kind](path, panel)
+    if (source.parent / epoch.WEIGHTS_NAME).is_file():
+        weights = artefacts.read_parquet(source.parent / epoch.WEIGHTS_NAME)
+        path = folder / f"final.{epoch.WEIGHTS_NAME}"
+        files[path.relative_to(run_dir).as_posix()] = artefacts.write_parquet(path, weights)
     return files
 
 

@@ -309,6 +309,8 @@ def test_warnings_steer_the_next_draw(tmp_path: Path) -> None:
     assert not (run_dir / "epochs" / "0001" / "weights.parquet").exists()
     weights = artefacts.read_parquet(run_dir / "epochs" / "0002" / "weights.parquet")["weight"]
     assert weights.nunique() > 1
+    final = artefacts.read_parquet(run_dir / "datasets" / "final.weights.parquet")["weight"]
+    assert final.tolist() == weights.tolist()
     pool = epoch.pooled(run_dir, chosen(tmp_path, **wary), [1, 2])
     size = len(pool) - len(weights)
     assert (pool.rows["weight"][:size] == 1).all()
