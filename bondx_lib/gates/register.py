@@ -294,7 +294,7 @@ def _threshold(gate: Gate, chosen: QualityGates) -> Limit:
 
 
 def _must_know(key: str, name: str) -> None:
-    if name not in known():
+    if name not in GATES and name not in known():
         raise BadInput(
             "is not a gate", source="parameters", key=key, value=name,
             admissible="the gates that `bondx gates` lists", nearest=nearest(name, known()),
