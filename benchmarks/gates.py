@@ -1,6 +1,7 @@
 """Measure the gates: false alarms on clean variations, and the least damage each notices.
 
-Writes a result and the page ``docs/gates.md`` that is made of the register and that result.
+Writes a result and the page ``docs/gates.md``, which is made of the register, that result, and that
+of ``benchmarks/model_gates.py``.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import numpy as np
 
 from bondx_lib import artefacts, gates, parameters
 from bondx_lib.gates import trials
-from bondx_lib.gates.base import FAMILIES, DataGate, Gate
+from bondx_lib.gates.base import FAMILIES, Gate
 from bondx_lib.gates.controls import CONTROLS
 
 ROOT: Final = Path(__file__).parents[1]
 RESULT: Final = ROOT / "benchmarks" / "results" / "gates.json"
+MODELS: Final = ROOT / "benchmarks" / "results" / "model_gates.json"
 PAGE: Final = ROOT / "docs" / "gates.md"
 CLEAN, DAMAGED = 400, 25
 SMALL: Final = (3, 2)
@@ -35,11 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=2, help="processes; changes no result")
     options = parser.parse_args(arguments)
     if options.source:
-        print(page(artefacts.read_json(options.source)), end="")
+        print(page(artefacts.read_json(options.source), artefacts.read_json(MODELS)), end="")
         return
     clean, damaged = SMALL if options.small else (CLEAN, DAMAGED)
     result = measure(clean, damaged, options.workers)
-    text = page(result)
+    text = page(result, artefacts.read_json(MODELS))
     print(text, end="")
     for target, write, made in (
         (options.output or (None if options.small else RESULT), artefacts.write_json, result),
@@ -79,33 +81,52 @@ def measure(clean: int, damaged: int, workers: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def page(result: Mapping[str, Any]) -> str:
-    """Return the page of the gates."""
-    low, high = (f"{100 * end:.1f}" for end in trials.rate(result["blocked"], result["clean"])[1:])
+def page(result: Mapping[str, Any], taught: Mapping[str, Any]) -> str:
+    """Return the page of the gates.
+
+    Parameters
+    ----------
+    result
+        What :func:`measure` returned.
+    taught
+        The result on gates on models.
+    """
     parts = [
         HEAD.format(
             count=len(gates.GATES), bonds=result["bonds"], months=result["months"],
-            clean=result["clean"], damaged=result["damaged"], blocked=result["blocked"], low=low,
-            high=high, mean=result["quality_mean"], least=result["quality_low"],
+            clean=result["clean"], damaged=result["damaged"], blocked=result["blocked"],
+            rate=_rate(result["blocked"], result["clean"]), mean=result["quality_mean"],
+            least=result["quality_low"], pools=taught["pools"], variations=taught["variations"],
+            refused=taught["refused"], closely=taught["closely"],
+            refusals=_rate(taught["refused"], taught["pools"]),
         )
     ]  # fmt: skip
     for family, question in FAMILIES.items():
         members = [gate for gate in gates.GATES.values() if gate.family == family]
         if members:
             parts.append(f"\n### {family.capitalize()}: {question}\n\n")
-            parts.append(_table(members, result))
+            parts.append(_table(members, result, taught))
     return "".join(parts) + TAIL
 
 
-def _table(members: Sequence[Gate], result: Mapping[str, Any]) -> str:
-    measured = [gate for gate in members if isinstance(gate, DataGate)]
-    rows = [HEADINGS if measured else SHORT_HEADINGS]
+def _rate(hits: int, trials_: int) -> str:
+    share, low, high = (100 * end for end in trials.rate(hits, trials_))
+    return f"{share:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def _table(members: Sequence[Gate], result: Mapping[str, Any], taught: Mapping[str, Any]) -> str:
+    rows = [HEADINGS[:4]]
+    if members[0].name in result["gates"]:
+        rows = [HEADINGS]
+    elif members[0].name in taught["gates"]:
+        rows = [MODEL_HEADINGS]
     for gate in members:
-        cells = [
-            f"`{gate.name}`", gate.catches, _limit(gate), gate.severity,
-        ]  # fmt: skip
-        if measured:
+        cells = [f"`{gate.name}`", gate.catches, _limit(gate), gate.severity]
+        if gate.name in result["gates"]:
             cells += _measures(gate, result)
+        elif gate.name in taught["gates"]:
+            own = taught["gates"][gate.name]
+            cells += [_rate(own["fail"], own["judged"]), f"{own['judged']:,}"]
         rows.append(cells)
     rule = ["---"] * len(rows[0])
     return "".join(f"| {' | '.join(row)} |\n" for row in [rows[0], rule, *rows[1:]])
@@ -114,20 +135,16 @@ def _table(members: Sequence[Gate], result: Mapping[str, Any]) -> str:
 HEADINGS: Final = [
     "gate", "catches", "threshold", "severity", "false alarms", "nominal", "least noticed",
 ]  # fmt: skip
-SHORT_HEADINGS: Final = HEADINGS[:4]
+MODEL_HEADINGS: Final = [*HEADINGS[:4], "failed", "of models"]
 
 
 def _measures(gate: Gate, result: Mapping[str, Any]) -> list[str]:
-    row = result["gates"].get(gate.name)
-    if row is None:
-        return ["–", "–", "–"]
-    share, low, high = trials.rate(row["failed"], result["clean"])
-    control = CONTROLS[gate.name]
+    row, control = result["gates"][gate.name], CONTROLS[gate.name]
     amount = (
         "more than " + f"{control.amounts[-1]:g}" if row["least"] is None else f"{row['least']:g}"
     )
     return [
-        f"{100 * share:.1f} % ({100 * low:.1f} to {100 * high:.1f})",
+        _rate(row["failed"], result["clean"]),
         f"{100 * gate.false_alarm:g} %",
         f"{amount} {control.unit}: {control.what}",
     ]
@@ -198,11 +215,16 @@ those that are not applicable, and is held at 0.79 when a blocking gate fails. B
 ## How keen, and how often a false alarm
 
 Measured on variations of {bonds} bonds and {months} months, drawn as any epoch draws them: with
-the damage that the market injects. Of {clean} clean variations the whole set refused {blocked}
-({low} to {high} %, exact 95 % interval); their mean quality score is {mean:.3f}, and 5 % of them
-score below {least:.3f}. *False alarms*: share of the clean variations in which the gate failed,
+the damage that the market injects. Of {clean} clean variations the whole set refused {blocked}:
+{rate}, with the exact 95 % interval. Their mean quality score is {mean:.3f}, and 5 % of them score
+below {least:.3f}. *False alarms*: share of the clean variations in which the gate failed,
 with its exact 95 % interval, beside the nominal rate. *Least noticed*: the smallest amount of
 damage of the gate's own kind from which on it failed in 80 % of {damaged} damaged variations.
+
+Gates on models judged all models that {pools} separate pools of {variations} variations taught; of
+{closely} pools also closely, as champions at the end of a run. *Failed* is their share, with its
+interval. Not all of it is false: some of these models are poor. Blocking gates refused a model of
+{refused} pools: {refusals}.
 """
 
 TAIL: Final = """

@@ -7,20 +7,37 @@ Pools share nothing, so that the shares have exact intervals.
 
 from __future__ import annotations
 
+import argparse
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
 from multiprocessing import get_context
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from bondx_lib import epoch, features, gates, market, models, parameters
+from bondx_lib import artefacts, epoch, features, gates, market, models, parameters
 from bondx_lib.gates import Finding
 from bondx_lib.models import Model, Panel
 from bondx_lib.parameters import Parameters
+
+RESULT: Final = Path(__file__).parent / "results" / "model_gates.json"
+FULL: Final = (200, 16, 10)
+SMALL: Final = (1, 2, 1)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and write the result, which ``benchmarks/gates.py`` makes its page of."""
+    parser = argparse.ArgumentParser(description="Measure the gates on models.")
+    parser.add_argument("--small", action="store_true", help="a minute, to see that it runs")
+    parser.add_argument("--output", type=Path, default=RESULT, help="where the result goes")
+    parser.add_argument("--workers", type=int, default=2, help="processes; changes no result")
+    options = parser.parse_args(arguments)
+    size = SMALL if options.small else FULL
+    artefacts.write_json(options.output, measure(*size, options.workers))
 
 
 def measure(pools: int, variations: int, every: int, workers: int) -> dict[str, Any]:
@@ -132,3 +149,7 @@ def _measured(
 def _taught(chosen: Parameters, law: type[Model], pool: Panel, use: str) -> Model:
     rng = epoch.rng_of(chosen, f"{use}/train", law.name)
     return epoch.fit(law, pool, epoch.sides(law, pool, chosen), chosen, rng, {})
+
+
+if __name__ == "__main__":
+    main()
