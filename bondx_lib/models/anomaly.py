@@ -4,7 +4,8 @@ It learns without labels what ordinary rows look like: price against curve, jump
 ask, maturity against dates, repeated quotes and rows, volume against its own past. The score is the
 usual :math:`2^{-E[h]/c}` with the mean path length :math:`h`. What is strange depends on the times:
 thresholds are set for each regime and rating class so that each raises alerts at the chosen rate.
-Beside it stands the plain count of failed checks. Source: Liu, Ting and Zhou [10].
+Beside it stands the plain count of failed checks. Weights of rows are not used: damage hits all
+segments alike, and thresholds stand apart by rating class. Source: Liu, Ting and Zhou [10].
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ def weights(
     target: Floats,
     issuers: NDArray[np.generic],
     shares: Sequence[float] = (),
+    row_weight: Floats | None = None,
 ) -> Floats:
     """Return the weight of each learner.
 
@@ -55,6 +56,8 @@ def weights(
         Shape (rows,).
     shares
         What stacking is drawn towards, adding up to one; equal shares if not given.
+    row_weight
+        Shape (rows,): how much each row counts, on average once; each once if not given.
     """
     number = raw.shape[1]
     equal = np.full(number, 1 / number)
@@ -64,6 +67,7 @@ def weights(
     share = _issuer_share(issuers)
     if share.sum() < FEWEST_ISSUERS:
         return before
+    share = share if row_weight is None else share * row_weight
     scale = float(np.average((target - np.average(target, weights=share)) ** 2, weights=share))
 
     def cost(w: Floats) -> float:
@@ -74,11 +78,17 @@ def weights(
     return found / found.sum() if kind == "event" and found.sum() > 0 else found
 
 
-def calibration(raw: Floats, target: Floats, issuers: NDArray[np.generic]) -> tuple[float, float]:
-    """Return intercept and slope that put log-odds right on rows that nothing was taught."""
+def calibration(
+    raw: Floats, target: Floats, issuers: NDArray[np.generic], row_weight: Floats | None = None
+) -> tuple[float, float]:
+    """Return intercept and slope that put log-odds right on rows that nothing was taught.
+
+    ``row_weight`` says how much each row counts, on average once; each once if not given.
+    """
     share = _issuer_share(issuers)
     if share.sum() < FEWEST_ISSUERS:
         return 0.0, 1.0
+    share = share if row_weight is None else share * row_weight
 
     def cost(line: Floats) -> float:
         cost_of = losses("event", target, line[0] + line[1] * raw)

@@ -8,8 +8,9 @@ not been seen is added with an infinite error:
           1\{e_{ij} / s_{g} \le t\} \ge \gamma \Big\}
 
 with :math:`m_i` rows of issuer :math:`i`. The scale :math:`s_g` of a letter grade is its root mean
-squared error, drawn towards that of all rows where a grade has few issuers. Source: Lee, Barber and
-Willett [22].
+squared error, drawn towards that of all rows where a grade has few issuers. Where rows have
+weights, each issuer counts by them, and the one not seen by the greatest: that errs on the side of
+wide intervals. Source: Lee, Barber and Willett [22].
 """
 
 from __future__ import annotations
@@ -58,17 +59,25 @@ class Intervals:
         issuers: NDArray[np.generic],
         letters: NDArray[np.generic],
         level: float,
+        row_weight: Floats | None = None,
     ) -> Self:
-        """Return intervals from calibration errors, shape (rows,) each."""
+        """Return intervals from calibration errors, shape (rows,) each.
+
+        ``row_weight`` says how much each row counts, on average once; each once if not given.
+        """
         codes, names = pd.factorize(issuers)
         number = len(names)
         if number < FEWEST_ISSUERS:
             return cls(level, float("inf"), dict.fromkeys(LETTERS, 1.0), number)
         share = 1 / np.bincount(codes)[codes]
+        whole = float(number + 1)
+        if row_weight is not None:
+            share = share * row_weight
+            whole = float(share.sum() + row_weight.max())
         scales = _scales(errors, share, letters)
         relative = np.abs(errors) / np.array([scales[str(name)] for name in letters])
         order = np.argsort(relative, kind="stable")
-        reached = np.cumsum(share[order]) / (number + 1)
+        reached = np.cumsum(share[order]) / whole
         place = int(np.searchsorted(reached, level))
         quantile = float(relative[order][place]) if place < len(order) else float("inf")
         return cls(level, quantile, scales, number)

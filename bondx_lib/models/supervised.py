@@ -10,6 +10,8 @@ A model states what is its own (task, columns, members, which rows may teach) an
 
 Beside them a plain linear model is taught on the same rows: the simplest method that a score has to
 beat.
+
+Rows that carry weights count by them (:mod:`.weights`).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 import pandas as pd
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from bondx_lib.errors import BadInput
 from bondx_lib.models import combination, learners, selection
@@ -40,6 +43,7 @@ from bondx_lib.models.conformal import Intervals
 from bondx_lib.models.learners.base import Learner, Lesson, Matrix
 from bondx_lib.models.learners.linear import Linear
 from bondx_lib.models.splits import CALIBRATE, TRAIN, TUNE
+from bondx_lib.models.weights import effective_rows, weights_of
 from bondx_lib.parameters import Parameters
 
 BASELINE, SHADOW = "baseline.json", "shadow.json"
@@ -149,7 +153,10 @@ class Supervised:
             "calibrate_rows": len(sides.calibrate),
             "issuers": int(pd.unique(issuers[sides.train]).size),
             "events": int(label[sides.train].sum()) if cls.task.kind == "event" else 0,
-            "target_mean": float(label[sides.train].mean()) if len(sides.train) else 0.0,
+            "target_mean": float(np.average(lesson.target, weights=lesson.weight))
+            if len(sides.train)
+            else 0.0,
+            **({} if lesson.weight is None else {"effective_rows": effective_rows(lesson.weight)}),
             "selected": list(kept),
             "strategy": strategy,
             "members": [
@@ -255,6 +262,7 @@ class Supervised:
             else f"{facts['members'][0]['learner']}",
             "features": len(facts["selected"]),
             **{key: facts[key] for key in ("rows", "tune_rows", "calibrate_rows", "issuers")},
+            **{key: facts[key] for key in ("effective_rows",) if key in facts},
             **({"events": facts["events"]} if self.task.kind == "event" else {}),
             "monotone in": list(self.monotone) or None,
             "calibration": f"intercept {facts['intercept']:+.3f}, slope {facts['slope']:.3f}"
@@ -276,12 +284,13 @@ class Supervised:
     def _settle(self, panel: Panel, label: Floats, parameters: Parameters) -> None:
         """Put probabilities right, or measure intervals, on rows that nothing was taught."""
         raw, issuers = self.raw(panel), panel.rows["issuer_id"].to_numpy()
+        weight = weights_of(panel.rows)
         if self.task.kind == "event":
-            line = combination.calibration(raw, label, issuers)
+            line = combination.calibration(raw, label, issuers, weight)
             self.facts["intercept"], self.facts["slope"] = line
         else:
             level = parameters.evaluation.interval_coverage
-            found = Intervals.fit(label - raw, issuers, letters(panel.rows), level)
+            found = Intervals.fit(label - raw, issuers, letters(panel.rows), level, weight)
             self.facts["intervals"] = found.to_dict()
 
 
@@ -300,9 +309,13 @@ def _shadow(law: type[Supervised], panel: Panel, sides: Sides, rng: Generator) -
     """Learn to guess the rating from other features, on the rows that teach and tune."""
     if not law.shadow:
         return None
-    rows = panel.features.iloc[np.concatenate([sides.train, sides.tune])]
+    which = np.concatenate([sides.train, sides.tune])
+    rows, (weight, check_weight) = panel.features.iloc[which], _weights(panel, which, which[:0])
     known, rating = matrix(rows, law.shadow), matrix(rows, (RATING,))[:, 0].astype(float)
-    lesson = Lesson("value", law.shadow, known, rating, known[:0], rating[:0])
+    lesson = Lesson(
+        "value", law.shadow, known, rating, known[:0], rating[:0], weight=weight,
+        check_weight=check_weight,
+    )  # fmt: skip
     return Linear.fit(lesson, {"penalty": SHADOW_PENALTY, "squares": True}, rng)
 
 
@@ -331,12 +344,22 @@ def _lesson(
     shadow: Linear | None,
 ) -> Lesson:
     whole = _with_gap(panel, columns, law.shadow, shadow)
+    weight, check_weight = _weights(panel, sides.train, sides.tune)
     return Lesson(
         law.task.kind,  # type: ignore[arg-type]
         _named(columns, shadow),
         whole[sides.train], label[sides.train], whole[sides.tune], label[sides.tune],
         {name: sign for name, sign in law.monotone.items() if name in columns},
+        weight, check_weight,
     )  # fmt: skip
+
+
+def _weights(
+    panel: Panel, train: NDArray[np.int64], tune: NDArray[np.int64]
+) -> tuple[Floats | None, Floats | None]:
+    """Return the weights of rows to learn from and to check, looking at no other row."""
+    weight = weights_of(panel.rows.iloc[np.concatenate([train, tune])])
+    return (None, None) if weight is None else (weight[: len(train)], weight[len(train) :])
 
 
 def _taught(
@@ -355,7 +378,7 @@ def _taught(
     raw = np.stack([learner.raw(lesson.check_matrix) for learner in first], axis=1)
     weights = combination.weights(
         strategy, lesson.kind, raw, lesson.check_target, issuers,
-        law.shares if members == law.members else (),
+        law.shares if members == law.members else (), lesson.check_weight,
     )  # fmt: skip
     whole = lesson.whole()
     again = [

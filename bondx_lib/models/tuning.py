@@ -203,4 +203,5 @@ def _loss(
         for name in members
     ]  # fmt: skip
     raw = np.mean(said, axis=0)
-    return float(combination.losses(lesson.kind, lesson.check_target, raw).mean())
+    losses = combination.losses(lesson.kind, lesson.check_target, raw)
+    return float(np.average(losses, weights=lesson.check_weight))

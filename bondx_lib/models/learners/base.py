@@ -39,6 +39,14 @@ class Lesson:
         Rows on which the number of trees may be chosen; may be empty.
     monotone
         Columns in which the answer may only rise (1) or fall (−1).
+    weight, check_weight
+        How much each row counts, both or neither; each row once if not given. If all count once,
+        there are none. A learner that does not know them counts each row once.
+
+    Raises
+    ------
+    ValueError
+        When only one side has weights, or their number is not that of the rows.
     """
 
     kind: Kind
@@ -48,15 +56,34 @@ class Lesson:
     check_matrix: Matrix
     check_target: Floats
     monotone: Mapping[str, int] = field(default_factory=dict)
+    weight: Floats | None = None
+    check_weight: Floats | None = None
+
+    def __post_init__(self) -> None:
+        """Check the weights, and drop those that are all one: they must change nothing."""
+        weight, check = self.weight, self.check_weight
+        if weight is None and check is None:
+            return
+        if weight is None or check is None:
+            raise ValueError("rows to learn from and rows to check have weights, or neither")
+        if len(weight) != len(self.target) or len(check) != len(self.check_target):
+            raise ValueError("each row has a weight, or none")
+        if (weight == 1).all() and (check == 1).all():
+            object.__setattr__(self, "weight", None)
+            object.__setattr__(self, "check_weight", None)
 
     def whole(self) -> Lesson:
         """Return the lesson with all its rows to learn from and none to check."""
+        weight, check = self.weight, self.check_weight
+        counted = None if weight is None or check is None else np.concatenate([weight, check])
         return replace(
             self,
             matrix=np.concatenate([self.matrix, self.check_matrix]),
             target=np.concatenate([self.target, self.check_target]),
             check_matrix=self.check_matrix[:0],
             check_target=self.check_target[:0],
+            weight=counted,
+            check_weight=None if check is None else check[:0],
         )
 
     @property
@@ -68,11 +95,14 @@ class Lesson:
     @property
     def constant(self) -> float | None:
         """Return the raw answer where there is nothing to tell apart, else None."""
-        count, total = len(self.target), float(self.target.sum())
+        rows, total = len(self.target), float(self.target.sum())
         if self.kind == "value":
-            return (total / count if count else 0.0) if count < 2 else None
-        share = (total + 0.5) / (count + 1)
-        return float(np.log(share / (1 - share))) if total in (0, count) else None
+            return (total if rows else 0.0) if rows < 2 else None
+        if total not in (0, rows):
+            return None
+        count = rows if self.weight is None else float(self.weight.sum())
+        share = ((count if total else 0.0) + 0.5) / (count + 1)
+        return float(np.log(share / (1 - share)))
 
 
 class Learner(Protocol):

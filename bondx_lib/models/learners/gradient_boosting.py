@@ -1,6 +1,7 @@
 """Gradient-boosting learner: leaf-wise trees by LightGBM.
 
-Trees are added until the rows held out for checking gain nothing. Source: Ke et al. [9].
+Trees are added until the rows held out for checking gain nothing. Weights count in every sum, but a
+leaf's least number of rows is of rows. Source: Ke et al. [9].
 """
 
 from __future__ import annotations
@@ -60,12 +61,16 @@ class GradientBoosting:
             return cls._of(_constant(lesson.constant, len(lesson.columns)), 1)
         if lesson.monotone:
             chosen["monotone_constraints"] = [lesson.monotone.get(n, 0) for n in lesson.columns]
-        known = lightgbm.Dataset(lesson.matrix, lesson.target, params=chosen)
+        known = lightgbm.Dataset(lesson.matrix, lesson.target, weight=lesson.weight, params=chosen)
         trees = settings.get("n_estimators")
         if trees is not None or not lesson.checked:
             return cls._of(lightgbm.train(chosen, known, trees or UNCHECKED_TREES), trees)
         held = lightgbm.Dataset(
-            lesson.check_matrix, lesson.check_target, reference=known, params=chosen
+            lesson.check_matrix,
+            lesson.check_target,
+            weight=lesson.check_weight,
+            reference=known,
+            params=chosen,
         )
         stop = lightgbm.early_stopping(PATIENCE, verbose=False)
         booster = lightgbm.train(chosen, known, MOST_TREES, [held], callbacks=[stop])

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from bondx_lib.artefacts import read_json, write_json
@@ -68,7 +69,7 @@ class Linear:
         if constant is not None:
             empty = np.zeros(design.shape[1])
             return cls(kinked, constant, empty, empty + 1, empty)
-        centre, scale = _moments(design)
+        centre, scale = _moments(design, lesson.weight)
         squares = bool(settings.get("squares", False))
         rows = _bent(_standard(design, centre, scale), squares)
         penalty = float(settings.get("penalty", PENALTY[lesson.kind]))
@@ -132,7 +133,7 @@ def _fitted(rows: Floats, lesson: Lesson, penalty: float, signs: Floats) -> tupl
             line = Ridge(penalty)
         else:
             line = LogisticRegression(C=1 / penalty, solver="newton-cholesky", max_iter=100)
-        line.fit(rows[:, kept], lesson.target)
+        line.fit(rows[:, kept], lesson.target, sample_weight=lesson.weight)
         slopes = np.zeros(rows.shape[1])
         slopes[kept] = np.ravel(line.coef_)
         wrong = signs * slopes < 0
@@ -150,13 +151,22 @@ def _design(matrix: Matrix, kinked: int) -> Floats:
     return np.concatenate([rows, way], axis=1)
 
 
-def _moments(design: Floats) -> tuple[Floats, Floats]:
+def _moments(design: Floats, weight: Floats | None = None) -> tuple[Floats, Floats]:
     """Return mean and deviation of the known values of each column."""
     known = ~np.isnan(design)
-    count = np.maximum(known.sum(axis=0), 1)
-    centre = np.where(known, design, 0).sum(axis=0) / count
-    square = np.where(known, (design - centre) ** 2, 0).sum(axis=0) / count
+    count = _total(known, weight)
+    count = np.where(count > 0, count, 1)
+    centre = _total(np.where(known, design, 0), weight) / count
+    square = _total(np.where(known, (design - centre) ** 2, 0), weight) / count
     return centre, np.where(square > 1e-18, np.sqrt(square), 1.0)
+
+
+def _total(values: NDArray[Any], weight: Floats | None) -> Floats:
+    """Return the sum of each column, by weight if there is one."""
+    # Not a product of matrices: its last digits may depend on the number of threads.
+    if weight is None:
+        return np.asarray(values.sum(axis=0))
+    return np.asarray(np.einsum("i,ij->j", weight, values))
 
 
 def _standard(design: Floats, centre: Floats, scale: Floats) -> Floats:

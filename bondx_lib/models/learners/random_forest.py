@@ -2,7 +2,8 @@
 
 Each tree sees a small sample: rows of one issuer are nearly the same for months, and trees that see
 all of them learn names instead of causes. Leaves are large and their shares of events are drawn a
-little towards the overall share. Source: Breiman [8].
+little towards the overall share. Rows with a weight are drawn in proportion to it; a leaf's least
+number of rows is of rows. Source: Breiman [8].
 """
 
 from __future__ import annotations
@@ -51,18 +52,20 @@ class RandomForest:
     def fit(cls, lesson: Lesson, settings: Settings, rng: Generator) -> Self:
         """Return a forest."""
         own = {name: settings.get(name, value) for name, value in SETTINGS.items()}
-        rows, target = _known(lesson.matrix), lesson.target
+        rows, target, weight = _known(lesson.matrix), lesson.target, lesson.weight
         if len(target) == 0:
             rows, target = np.zeros((1, len(lesson.columns)), np.float32), np.zeros(1)
+            weight = None
         law = RandomForestRegressor if lesson.kind == "value" else RandomForestClassifier
         estimator = law(
             **own, max_samples=_samples(len(rows)), n_jobs=1,
             random_state=seed_of(rng),
-        ).fit(rows, target)  # fmt: skip
+        ).fit(rows, target, sample_weight=weight)  # fmt: skip
         trees = forest.same_trees(estimator.estimators_)
         if lesson.kind == "value":
             return cls(forest.Forest(trees, tuple(tree.value[:, 0, 0] for tree in trees)), "value")
-        share = (target.sum() + 0.5) / (len(target) + 1)
+        counted = np.ones(len(target)) if weight is None else weight
+        share = ((counted * target).sum() + 0.5) / (counted.sum() + 1)
         leaves = tuple(_event_share(tree, estimator.classes_, share) for tree in trees)
         return cls(forest.Forest(trees, leaves), "event")
 

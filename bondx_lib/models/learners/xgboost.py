@@ -56,10 +56,10 @@ class XGBoost:
         trees = settings.get("n_estimators")
         if lesson.constant is not None:
             return cls(_constant(chosen, lesson))
-        known = _data(lesson.matrix, lesson.target)
+        known = _data(lesson.matrix, lesson.target, lesson.weight)
         if trees is not None or not lesson.checked:
             return cls(xgboost.train(chosen, known, trees or UNCHECKED_TREES))
-        held = _data(lesson.check_matrix, lesson.check_target, known)
+        held = _data(lesson.check_matrix, lesson.check_target, lesson.check_weight, known)
         booster = xgboost.train(
             chosen, known, MOST_TREES, evals=[(held, "check")], early_stopping_rounds=PATIENCE,
             verbose_eval=False,
@@ -98,9 +98,14 @@ class XGBoost:
 
 
 def _data(
-    matrix: Matrix, target: Floats, like: xgboost.QuantileDMatrix | None = None
+    matrix: Matrix,
+    target: Floats,
+    weight: Floats | None = None,
+    like: xgboost.QuantileDMatrix | None = None,
 ) -> xgboost.QuantileDMatrix:
-    return xgboost.QuantileDMatrix(matrix, target, ref=like, max_bin=SETTINGS["max_bin"], nthread=1)
+    return xgboost.QuantileDMatrix(
+        matrix, target, weight=weight, ref=like, max_bin=SETTINGS["max_bin"], nthread=1
+    )
 
 
 def _constant(settings: dict[str, Any], lesson: Lesson) -> xgboost.Booster:
