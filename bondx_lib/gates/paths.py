@@ -242,13 +242,28 @@ def _odd_numbers(group: Ints, values: Floats) -> Bools:
     known = ~np.isnan(values)
     np.minimum.at(low, group[known], values[known])
     np.maximum.at(high, group[known], values[known])
-    with np.errstate(invalid="ignore"):
-        mixed = known & ((high - low) > SAME * np.maximum(np.abs(low), np.abs(high)))[group]
+    mixed = known & _apart(low, high)[group]
     odd: NDArray[np.bool_] = np.zeros(len(values), bool)
     where = np.flatnonzero(mixed)
     if len(where):
-        odd[where] = odd_ones(group[where], pd.Series(values[where]))
+        odd[where] = odd_ones(group[where], pd.Series(_alike(group[where], values[where])))
     return odd
+
+
+def _alike(group: Ints, values: Floats) -> Ints:
+    """Return a number for each value, one for those of a group that differ in the last digits."""
+    order = np.lexsort((values, group))
+    own, value = group[order], values[order]
+    new = (own[1:] != own[:-1]) | _apart(value[:-1], value[1:])
+    number = np.empty(len(values), np.int64)
+    number[order] = np.append(0, np.cumsum(new))
+    return number
+
+
+def _apart(low: Floats, high: Floats) -> Bools:
+    """Say whether two values differ by more than what digits leave."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray((high - low) > SAME * np.minimum(np.abs(low), np.abs(high)))
 
 
 GATES: Final[tuple[Gate, ...]] = (
