@@ -298,7 +298,7 @@ class MonthEnds(RowGate):
     def bad(self, rows: pd.DataFrame) -> Any:
         """Mark rows before the last business day of their month."""
         dates = rows["date"].drop_duplicates().dropna()
-        last = dates + pd.offsets.MonthEnd(0)
+        last = dates.dt.normalize() + pd.offsets.MonthEnd(0)
         business = last - pd.to_timedelta((last.dt.day_of_week - 4).clip(lower=0), unit="D")
         return rows["date"].isin(dates[dates.dt.normalize() < business])
 
@@ -342,12 +342,17 @@ def _logs(part: Part, name: str) -> Floats:
     if name != "spread_bps":
         return values
     if "market_spread_bps" in part.rows.columns:
-        market = _logarithm(part.numbers("market_spread_bps"))
-        values = values - np.where(np.isfinite(market), market, 0.0)
+        values = values - _explains(part, _logarithm(part.numbers("market_spread_bps")))
     if "rating_number" in part.rows.columns:
-        notches = part.numbers("rating_number")
-        values = values - PER_NOTCH * np.where(np.isfinite(notches), notches, 0.0)
+        values = values - PER_NOTCH * _explains(part, part.numbers("rating_number"))
     return values
+
+
+def _explains(part: Part, values: Floats) -> Floats:
+    """Return what explains spreads: zero for a bond of which nothing is known, else as it is."""
+    known = np.isfinite(values)
+    some = np.bincount(part.bond, known) > 0
+    return np.where(known, values, np.where(some[part.bond], np.nan, 0.0))
 
 
 def _logarithm(values: Floats) -> Floats:
