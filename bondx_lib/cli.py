@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from bondx_lib.errors import BadInput, BondXError, EpochFailed, nearest
+from bondx_lib.errors import BadInput, BondXError, EpochFailed, GateBlocked, nearest
 
 INTERRUPTED: Final = 130
 SHOW_SECONDS: Final = 5.0
@@ -32,6 +32,8 @@ example: bondx run -f parameters/smoke.yaml --set dataset_size=50
 GENERATE_EXAMPLE: Final = "bondx generate --bonds 1000000 --workers 4 -o big-market"
 
 SCORE_EXAMPLE: Final = "bondx score --run RUN --input bonds.parquet --output scores.parquet"
+
+VALIDATE_EXAMPLE: Final = "bondx validate bonds.csv --map MAP.yaml --html findings.html"
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -199,6 +201,27 @@ def _score_options(parser: argparse.ArgumentParser) -> None:
         help="what to do with rows of equal world, bond and date (default: refuse)",
     )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="replace an output that is there")
+    _workers_option(parser)
+    _quiet_option(parser)
+
+
+def _validate_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", metavar="FILE", help="bonds, as .parquet or .csv")
+    parser.add_argument(
+        "--map", metavar="MAP", help="column map: the file's own names, units and words, as YAML"
+    )
+    parser.add_argument(
+        "--profile", choices=("exploratory", "standard", "strict"),
+        help="how hard all gates judge (default: standard)",
+    )  # fmt: skip
+    _parameter_options(parser)
+    parser.add_argument(
+        "--json", metavar="FILE", nargs="?", const="-",
+        help="write all findings as JSON; without FILE in place of the table",
+    )  # fmt: skip
+    parser.add_argument("--html", metavar="FILE", help="write all findings as a page")
+    parser.add_argument("--force", action="store_true", help="replace outputs that are there")
+    parser.add_argument("--all", action="store_true", help="list the gates that passed too")
     _workers_option(parser)
     _quiet_option(parser)
 
@@ -431,6 +454,29 @@ def _score(options: argparse.Namespace) -> int:
     return 0
 
 
+def _validate(options: argparse.Namespace) -> int:
+    chosen = _parameters(options, {"quality_gates.profile": options.profile})
+
+    from bondx_lib import validation
+
+    to_screen = options.json == "-"
+    targets = {"json": None if to_screen else options.json, "html": options.html}
+    validation.check_targets(options.input, targets, overwrite=options.force)
+    with _progress("rows", options.quiet) as show:
+        checked = validation.validate(
+            options.input, names=options.map, parameters=chosen, workers=options.workers,
+            progress=show,
+        )  # fmt: skip
+    found = validation.document(checked)
+    for path in validation.write(found, targets):
+        print(f"written: {path}", file=sys.stderr)
+    if to_screen:
+        _print_json(found)
+    else:
+        validation.show(found, every=options.all)
+    return GateBlocked.exit_code if checked.blocked else 0
+
+
 def _realism(options: argparse.Namespace) -> int:
     from bondx_lib.market import realism
 
@@ -551,6 +597,8 @@ _COMMANDS: Final[dict[str, tuple[Command, str, str, Callable[[argparse.ArgumentP
     "generate": (_generate, "write a market of any size", GENERATE_EXAMPLE, _generate_options),
     "score": (_score, "ask a run's champions about bonds of your own; they know only the simulated "
               "market", SCORE_EXAMPLE, _score_options),
+    "validate": (_validate, "let the gates judge bonds of your own", VALIDATE_EXAMPLE,
+                 _validate_options),
     "realism": (_realism, "hold the market against published figures",
                 "bondx realism --failing", _realism_options),
     "calibrate": (_calibrate, "fit the market's constants to published figures again",

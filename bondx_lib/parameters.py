@@ -385,7 +385,7 @@ def load(path: str | Path | None = None, overrides: Mapping[str, Any] | None = N
         admissible; the error names the file, the key, the value and what would do.
     """
     source = "parameters" if path is None else str(path)
-    values = {} if path is None else _read(Path(path))
+    values = {} if path is None else read_mapping(Path(path))
     for key, value in (overrides or {}).items():
         _override(values, key, value)
     return _validated(values, source, overrides or {})
@@ -407,7 +407,14 @@ def describe() -> list[dict[str, str]]:
     return [_row(key, info) for key, info in _leaves(Parameters)]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return a YAML file that holds a mapping.
+
+    Raises
+    ------
+    BadInput
+        When it cannot be read, is no mapping, or repeats a key.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -432,7 +439,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise BadInput(
             f"is {found}",
             source=str(path),
-            admissible="a YAML mapping of parameter names to values",
+            admissible="a YAML mapping of names to values",
         )
     return values
 

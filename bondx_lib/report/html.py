@@ -54,7 +54,13 @@ def render(run_dir: str | Path) -> Path:
     return folder / "report.html"
 
 
-def to_html(notebook: NotebookNode, name: str, banner: str = "") -> str:
+def to_html(
+    notebook: NotebookNode,
+    name: str,
+    banner: str = "",
+    title: str = "BondX report",
+    footer: str = FOOTER,
+) -> str:
     """Return an executed notebook as one page; code stays out, text from data is escaped.
 
     Parameters
@@ -65,6 +71,8 @@ def to_html(notebook: NotebookNode, name: str, banner: str = "") -> str:
         Name of the run, for the title.
     banner
         Its first sentence is repeated on every page; empty for none.
+    title, footer
+        What the page is, before the name, and what it ends with.
     """
     exporter = HTMLExporter(
         template_name="bondx",
@@ -73,10 +81,10 @@ def to_html(notebook: NotebookNode, name: str, banner: str = "") -> str:
         exclude_anchor_links=True,
     )
     resources = {
-        "title": f"BondX report: {name}",
+        "title": f"{title}: {name}",
         "banner": banner.split(".")[0],
         "style": (TEMPLATES / "bondx" / "style.css").read_text(encoding="utf-8").strip(),
-        "footer": FOOTER,
+        "footer": footer,
     }
     page, _ = exporter.from_notebook_node(notebook, resources=resources)
     return str(page).strip() + "\n"
