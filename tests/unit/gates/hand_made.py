@@ -60,15 +60,17 @@ def months(first: str, number: int) -> list[pd.Timestamp]:
     return list(pd.date_range(first, periods=number, freq="ME"))
 
 
-def asked(name: str, rows: pd.DataFrame) -> tuple[gates.Finding, ...]:
-    """Return the findings of a gate."""
+def asked(name: str, rows: pd.DataFrame, **settings: Any) -> tuple[gates.Finding, ...]:
+    """Return the findings of a gate, with other settings of the gates if there are any."""
+    keys = {f"quality_gates.{key}": value for key, value in settings.items()}
+    manager = gates.QualityGateManager(parameters.load(None, keys)) if keys else MANAGER
     part = gates.Part(rows)
-    return MANAGER.findings(gates.Extent.of(part), MANAGER.count(part, [name]), names=[name])
+    return manager.findings(gates.Extent.of(part), manager.count(part, [name]), names=[name])
 
 
-def only(name: str, rows: pd.DataFrame) -> gates.Finding:
+def only(name: str, rows: pd.DataFrame, **settings: Any) -> gates.Finding:
     """Return the one finding of a gate."""
-    (found,) = asked(name, rows)
+    (found,) = asked(name, rows, **settings)
     return found
 
 
