@@ -1,4 +1,4 @@
-"""What a reader sees of a row that a gate points at: its key, and the cells that the gate reads."""
+"""What a reader sees of a row that a gate points at: its key, and the cells that are to blame."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from bondx_lib import gates, schema
-from bondx_lib.gates import Part
-from bondx_lib.gates.intake import UNREADABLE, UnreadableCells, noted
+from bondx_lib import gates
+from bondx_lib.gates import Gate, Part
+from bondx_lib.gates.intake import UNREADABLE, noted
 from bondx_lib.gates.part import ORDER
-from bondx_lib.gates.structure import ColumnsGate, Schema, departs
-from bondx_lib.gates.tallies import Tally
+from bondx_lib.gates.structure import ColumnsGate
+from bondx_lib.gates.tallies import Ints, Tally
 
 MOST_CELLS: Final = 8
-PANEL: Final = schema.TABLES["panel"].columns
 
 Cell = str | float | None
+Key = tuple[str, int]
+"""A gate and the number of a row."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Example:
     cells: Mapping[str, Cell]
 
 
-def examples(part: Part, tallies: Mapping[str, Tally[Any]]) -> dict[tuple[str, int], Example]:
+def examples(part: Part, tallies: Mapping[str, Tally[Any]]) -> dict[Key, Example]:
     """Return the rows that tallies name, by gate and number.
 
     Parameters
@@ -41,46 +42,53 @@ def examples(part: Part, tallies: Mapping[str, Tally[Any]]) -> dict[tuple[str, i
         What each gate counted in them.
     """
     wanted = np.array(sorted({row for one in tallies.values() for row in one.examples}), np.int64)
-    places = np.flatnonzero(np.isin(part.positions, wanted))
-    rows = part.rows.iloc[places].reset_index(drop=True)
-    place = {int(number): row for row, number in reversed(list(enumerate(part.positions[places])))}
+    places = np.flatnonzero(np.isin(part.positions, wanted))[::-1]
+    place = dict(zip(part.positions[places].tolist(), places.tolist(), strict=True))
     return {
-        (name, number): _example(name, rows, place[number])
+        (name, number): _example(part, place[number], columns)
         for name, tally in tallies.items()
-        for number in tally.examples
+        if tally.examples
+        for number, columns in _blamed(gates.get(name), part, tally.examples, place).items()
     }
 
 
-def _example(gate: str, rows: pd.DataFrame, row: int) -> Example:
-    key = {name: _plain(rows[name].iat[row]) for name in ORDER if name in rows.columns}
-    return Example(key, _cells(gate, rows, row))
+def _blamed(
+    gate: Gate, part: Part, numbers: tuple[int, ...], place: Mapping[int, int]
+) -> dict[int, list[str]]:
+    """Return which cells of each row to show: those a gate marks, or all that it looks at."""
+    if not isinstance(gate, ColumnsGate):
+        read = [name for name in getattr(gate, "columns", ()) if name not in ORDER]
+        return dict.fromkeys(numbers, read[:MOST_CELLS])
+    around = _of_issuers(part, np.array([place[number] for number in numbers]))
+    marks = gate.departures(around)
+    return {
+        number: [name for name, marked in marks.items()
+                 if marked[around.positions == number].any()][:MOST_CELLS]
+        for number in numbers
+    }  # fmt: skip
 
 
-def _cells(name: str, rows: pd.DataFrame, row: int) -> dict[str, Cell]:
-    """Return what could not be read, what departs from the schema, or what the gate looks at."""
-    gate = gates.get(name)
-    if isinstance(gate, UnreadableCells):
-        text = rows[UNREADABLE].iat[row]
-        return dict(noted(str(text))) if isinstance(text, str) else {}
-    names = [one for one in getattr(gate, "columns", ()) if one not in ORDER]
-    if isinstance(gate, ColumnsGate):
-        names += [one for one in gate.watched if one not in names]
-    names = [one for one in names if one in rows.columns]
-    if isinstance(gate, Schema):
-        one_row = rows.iloc[[row]]
-        names = [one for one in names if departs(one_row[one], PANEL[one])[0]]
-    return {one: _plain(rows[one].iat[row]) for one in names[:MOST_CELLS]}
+def _of_issuers(part: Part, places: Ints) -> Part:
+    """Return all rows of the issuers of some rows."""
+    here = np.isin(part.issuer, part.issuer[places])
+    return Part(part.rows[here], part.positions[here], part.issuer[here])
+
+
+def _example(part: Part, place: int, columns: list[str]) -> Example:
+    row = part.rows.iloc[place]
+    key = {name: _plain(row[name]) for name in ORDER if name in row.index}
+    unread = row.get(UNREADABLE)
+    stood = noted(unread) if isinstance(unread, str) else {}
+    return Example(key, {name: stood.get(name, _plain(row[name])) for name in columns})
 
 
 def _plain(value: Any) -> Cell:
     """Return a cell as JSON can hold it: dates and infinities as words."""
-    if value is None or value is pd.NaT or value is pd.NA:
+    if isinstance(value, str):
+        return value
+    if pd.isna(value):
         return None
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d}"
-    if isinstance(value, str):
-        return value
     number = float(value)
-    if np.isnan(number):
-        return None
     return number if np.isfinite(number) else str(number)

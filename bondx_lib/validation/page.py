@@ -136,7 +136,7 @@ def _rows_table(
         (*map(words, keys), *map(words, columns)),
         tuple(
             (
-                *(_key(row["key"].get(name)) for name in keys),
+                *(cell_text(row["key"].get(name)) for name in keys),
                 *(
                     cell_text(row["cells"][name]) if name in row["cells"] else ""
                     for name in columns
@@ -145,12 +145,6 @@ def _rows_table(
             for row in rows
         ),
     )
-
-
-def _key(value: Any) -> str:
-    if value is None:
-        return "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _families(found: Found) -> Table:

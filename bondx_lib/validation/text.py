@@ -45,7 +45,7 @@ def _heading(found: Mapping[str, Any]) -> Text:
         "" if found["first_month"] is None else f", {found['first_month']} to {found['last_month']}"
     )
     return Text(
-        f"{found['file']['name']}: {found['rows']:,} rows, {found['bonds']:,} bonds, "
+        f"{cell_text(found['file']['name'])}: {found['rows']:,} rows, {found['bonds']:,} bonds, "
         f"{found['issuers']:,} issuers{months}"
     )
 
@@ -59,7 +59,7 @@ def _open(found: Mapping[str, Any]) -> RenderableType:
         parts.append(_line(one))
         more = sum(other["gate"] == one["gate"] and other["verdict"] == one["verdict"]
                    for other in found["findings"]) - 1  # fmt: skip
-        message = one["message"] + (f" So do {more} other slices." if more else "")
+        message = one["message"] + (f" The same of {more} more: --all." if more else "")
         parts.append(Padding(Text(message), (0, 0, 0, 2)))
         parts += [Padding(Text(text, style="dim"), (0, 0, 0, 4)) for text in _examples(one)]
     return Group(*parts, "")
@@ -97,7 +97,7 @@ def _examples(one: Mapping[str, Any]) -> list[str]:
 def key_text(row: Mapping[str, Any]) -> str:
     """Return bond and date of an example, and the world unless it is the first."""
     key = row["key"]
-    words = [str(key.get(name) or "none") for name in ("bond_id", "date")]
+    words = [cell_text(key.get(name)) for name in ("bond_id", "date")]
     return " ".join(words + ([f"world {key['world']:g}"] if key.get("world") else []))
 
 
@@ -107,10 +107,16 @@ def cells_text(row: Mapping[str, Any]) -> str:
 
 
 def cell_text(value: Any) -> str:
-    """Return a cell as a reader should see it; words in quotes, so that blanks show."""
+    r"""Return a cell as a reader should see it; in quotes where blanks or controls would mislead.
+
+    >>> cell_text("n/a"), cell_text(" 1 200\x1b"), cell_text(4.5), cell_text(None)
+    ('n/a', "' 1 200\\x1b'", '4.5', 'missing')
+    """
     if value is None:
         return "missing"
-    return f"{value:g}" if isinstance(value, float) else repr(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value) if value.isprintable() and " " not in value and value else repr(value)
 
 
 def _families(found: Mapping[str, Any]) -> Table:
@@ -157,7 +163,7 @@ def _columns(found: Mapping[str, Any]) -> list[Text]:
 
 def _names(names: Sequence[str]) -> str:
     more = len(names) - MOST_NAMES
-    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(cell_text, names[:MOST_NAMES])) + (f" and {more} more" if more > 0 else "")
 
 
 def _verdict(found: Mapping[str, Any]) -> Text:
