@@ -38,6 +38,8 @@ class Part:
         The same rows in order, with an index from 0.
     positions
         The number of each of them.
+    noted
+        What one gate has counted and others ask for too, by name.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Part:
         self.rows = rows.iloc[order].reset_index(drop=True)
         self.positions: Ints = places[order]
         self._issuers = None if issuers is None else pd.Series(issuers[order])
+        self.noted: dict[str, Any] = {}
 
     def __len__(self) -> int:
         """Return the number of rows."""

@@ -41,9 +41,12 @@ class ReferenceGate(DataGate):
     of: ClassVar[str] = ""
 
     def count(self, part: Part) -> Tally[Shares]:
-        """Count the rows of each column by bin."""
+        """Count the rows of each column by bin; what another of these gates has counted stands."""
         _, names = distances.MEASURES[self.name]
-        return Tally(distances.counted(part, names, reference.grids()))
+        known = part.noted.setdefault(self.family, {})
+        new = [name for name in names if name not in known]
+        known.update(dict.fromkeys(new), **distances.counted(part, new, reference.grids()))
+        return Tally({name: known[name] for name in names if known[name] is not None})
 
     def judge(self, tally: Tally[Any], setting: Setting, extent: Extent) -> tuple[Finding, ...]:
         """Return a finding on the worst column, and on each other that fails."""

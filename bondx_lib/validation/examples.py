@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,8 +44,9 @@ def examples(part: Part, tallies: Mapping[str, Tally[Any]]) -> dict[Key, Example
     wanted = np.array(sorted({row for one in tallies.values() for row in one.examples}), np.int64)
     places = np.flatnonzero(np.isin(part.positions, wanted))[::-1]
     place = dict(zip(part.positions[places].tolist(), places.tolist(), strict=True))
+    rows = dict(zip(places.tolist(), part.rows.iloc[places].to_dict("records"), strict=True))
     return {
-        (name, number): _example(part, place[number], columns)
+        (name, number): _example(rows[place[number]], columns)
         for name, tally in tallies.items()
         if tally.examples
         for number, columns in _blamed(gates.get(name), part, tally.examples, place).items()
@@ -74,11 +75,10 @@ def _of_issuers(part: Part, places: Ints) -> Part:
     return Part(part.rows[here], part.positions[here], part.issuer[here])
 
 
-def _example(part: Part, place: int, columns: list[str]) -> Example:
-    row = part.rows.iloc[place]
-    key = {name: _plain(row[name]) for name in ORDER if name in row.index}
+def _example(row: Mapping[Hashable, Any], columns: list[str]) -> Example:
     unread = row.get(UNREADABLE)
     stood = noted(unread) if isinstance(unread, str) else {}
+    key = {name: _plain(row[name]) for name in ORDER if name in row}
     return Example(key, {name: stood.get(name, _plain(row[name])) for name in columns})
 
 
