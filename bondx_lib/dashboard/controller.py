@@ -50,7 +50,10 @@ class Controller:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._processes: list[subprocess.Popen[bytes]] = []
-        files = sorted(str(path) for path in Path(parameter_folder).glob("*.yaml"))
+        files = sorted(
+            str(path) for path in Path(parameter_folder).glob("*.yaml")
+            if not path.name.startswith("column_map")
+        )  # fmt: skip
         usual = [file for file in files if Path(file).name == "default.yaml"] or files[:1]
         self._file = widgets.Dropdown(
             options=[(Path(file).stem, file) for file in files],

@@ -64,6 +64,8 @@ def open_file(path: Path, missing: tuple[str, ...] = CSV_MISSING) -> Source:
     BadInput
         When it is missing, unreadable, or of another kind.
     """
+    if path.is_dir():
+        raise BadInput("is a folder", source=str(path), admissible="one file, .parquet or .csv")
     check_suffix(path)
     if not path.is_file():
         raise BadInput("is no file", source=str(path))

@@ -45,9 +45,14 @@ def test_promised_keys_load_as_they_stand_and_are_the_defaults(tmp_path):
     assert parameters.load(file) == parameters.default()
 
 
-@pytest.mark.parametrize("file", sorted(Path("parameters").glob("*.yaml")), ids=lambda f: f.stem)
+SHIPPED = [
+    file for file in sorted(Path("parameters").glob("*.yaml")) if "column_map" not in file.name
+]
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda f: f.stem)
 def test_shipped_files_load(file):
-    """Every file in parameters/ is valid and named after itself."""
+    """Every file in parameters/ is valid and named after itself, but for column maps."""
     assert parameters.load(file).name == file.stem
 
 
