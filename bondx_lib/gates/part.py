@@ -104,8 +104,9 @@ class Part:
     @cached_property
     def letters(self) -> NDArray[np.object_]:
         """Return the letter grade of each row, None where the rating is not a known one."""
-        found = self.rows["rating"].astype(object).map(_LETTER_OF)
-        return found.where(found.notna(), None).to_numpy(object)
+        found = self.rows["rating"].astype(object).map(_LETTER_OF).to_numpy(object, copy=True)
+        found[pd.isna(found)] = None
+        return found
 
     @cached_property
     def previous(self) -> Ints:
