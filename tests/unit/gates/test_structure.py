@@ -76,6 +76,16 @@ def test_what_is_right_and_what_cannot_be_judged(case):
     check_exceptions(case)
 
 
+def test_dates_that_are_not_there_are_not_asked_for():
+    """A file may have the date alone, or no maturity, or no issue."""
+    row = {"date": day("2021-06-30"), "issue_date": day("2021-07-15"),
+           "maturity_date": day("2021-07-01")}  # fmt: skip
+    rows = rows_of(row, times=3)
+    assert marked("impossible_dates", rows.drop(columns="issue_date")) == ((), 3)
+    assert marked("impossible_dates", rows.drop(columns="maturity_date")) == ((0, 1, 2), 3)
+    assert marked("impossible_dates", rows[["bond_id", "date"]]) == ((), 3)
+
+
 class TestSchema:
     """Cells against the declaration of their column."""
 
