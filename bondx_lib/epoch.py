@@ -11,13 +11,13 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,7 @@ from bondx_lib.errors import BadInput, GateBlocked, RunBusy
 from bondx_lib.market.streams import Streams
 from bondx_lib.models import tuning
 from bondx_lib.models.base import Comparison, Floats, Model, Panel, Scores, Words
+from bondx_lib.models.examination import Measured
 from bondx_lib.models.supervised import Supervised
 from bondx_lib.parameters import Parameters
 from bondx_lib.schema import SCHEMA_VERSION
@@ -41,6 +42,8 @@ PREDICTIONS_NAME: Final = "benchmark.npy"
 FINDINGS_NAME: Final = "findings.json"
 WEIGHTS_NAME: Final = "weights.parquet"
 SPLIT_COLUMNS: Final = ("world", "month", "issuer_id", "bond_id")
+
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -288,15 +291,15 @@ def train(session: Session) -> dict[str, Model]:
     """Train a challenger of each model on the pool, models side by side in threads."""
     _stage(session, "train")
     pool = session.pool
-    jobs = [_training(session, name, pool) for name in session.parameters.models]
-    with ThreadPoolExecutor(session.parameters.execution.workers) as threads:
-        trained = [future.result() for future in [threads.submit(job) for job in jobs]]
-    for model, seconds in trained:
+    trained = _side_by_side(
+        session, lambda name: _trained(session, name, pool), session.parameters.models
+    )
+    for model, seconds in trained.values():
         session.journal.append(
             "model_trained", epoch=session.number, model=model.name, seconds=round(seconds, 3),
             rows=int(model.facts["rows"]), digest=_facts_digest(model),
         )  # fmt: skip
-    return {model.name: model for model, _ in trained}
+    return {model.name: model for model, _ in trained.values()}
 
 
 def evaluate(
@@ -305,18 +308,21 @@ def evaluate(
     """Score the challengers on the benchmark market; return scores and predictions."""
     _stage(session, "evaluate")
     panel, truth = session.benchmark
-    scored = {}
-    for name, model in challengers.items():
-        predictions = model.predict(panel)
-        scores = models.evaluate(
-            model, predictions, panel, truth, rng_of(session.parameters, "benchmark", name),
+
+    def scores_of(name: str) -> tuple[Scores, Floats]:
+        predictions = challengers[name].predict(panel)
+        return models.evaluate(
+            challengers[name], predictions, panel, truth,
+            rng_of(session.parameters, "benchmark", name),
             session.parameters.evaluation.bootstrap_replicates,
-        )  # fmt: skip
+        ), predictions  # fmt: skip
+
+    scored = _side_by_side(session, scores_of, challengers)
+    for name, (scores, _) in scored.items():
         session.journal.append(
             "model_scored", epoch=session.number, model=name, role="challenger",
             scores=scores.to_dict(),
         )  # fmt: skip
-        scored[name] = (scores, predictions)
     return scored
 
 
@@ -329,18 +335,20 @@ def judge(
     _stage(session, "judge")
     panel, truth = session.benchmark
     pool = session.pool
-    measured = {}
-    for name, model in challengers.items():
+
+    def measures_of(name: str) -> Measured:
         scores, predictions = scored[name]
-        measured[name] = models.examine(
-            model, panel, truth, predictions, scores, pool=pool,
-            split=sides(type(model), pool, session.parameters),
+        return models.examine(
+            challengers[name], panel, truth, predictions, scores, pool=pool,
+            split=sides(type(challengers[name]), pool, session.parameters),
             champion_predictions=_champion_predictions(
                 session, name, champion_epoch(session.state, name)
             ),
             parameters=session.parameters,
             rng=rng_of(session.parameters, f"judge/{session.number:04d}", name),
         )  # fmt: skip
+
+    measured = _side_by_side(session, measures_of, challengers)
     judged = gates.QualityGateManager(session.parameters).judge_models(measured)
     findings = tuple(one for one in judged if one.verdict != "not_applicable")
     session.journal.append(
@@ -505,6 +513,15 @@ def _stage(session: Session, stage: str) -> None:
     session.journal.append("stage_started", epoch=session.number, stage=stage)
 
 
+def _side_by_side(
+    session: Session, job: Callable[[str], Result], names: Iterable[str]
+) -> dict[str, Result]:
+    """Return what a job gives for each model, several in threads at a time, in their order."""
+    with ThreadPoolExecutor(session.parameters.execution.workers) as threads:
+        futures = {name: threads.submit(job, name) for name in names}
+        return {name: future.result() for name, future in futures.items()}
+
+
 def _drawn(parameters: Parameters, stream: str, mix: Mapping[str, float]) -> market.Market:
     return market.simulate(parameters, stream, mix=market.Mix(mix) if mix else None)
 
@@ -590,18 +607,16 @@ def study(run_dir: Path, name: str, epochs: Sequence[int]) -> list[tuning.Trial]
     return tuning.read([study_path(run_dir, number, name) for number in epochs])
 
 
-def _training(session: Session, name: str, pool: Panel) -> Callable[[], tuple[Model, float]]:
-    def job() -> tuple[Model, float]:
-        started = time.perf_counter()
-        law, parameters = models.get(name), session.parameters
-        split = sides(law, pool, parameters)
-        rng = rng_of(parameters, f"train/{session.number:04d}", name)
-        tuned = {}
-        if parameters.advanced.enable_hyperparameter_tuning and issubclass(law, Supervised):
-            tuned = _searched(session, law, pool, split)
-        return fit(law, pool, split, parameters, rng, tuned), time.perf_counter() - started
-
-    return job
+def _trained(session: Session, name: str, pool: Panel) -> tuple[Model, float]:
+    """Return a challenger, and how many seconds it took."""
+    started = time.perf_counter()
+    law, parameters = models.get(name), session.parameters
+    split = sides(law, pool, parameters)
+    rng = rng_of(parameters, f"train/{session.number:04d}", name)
+    tuned = {}
+    if parameters.advanced.enable_hyperparameter_tuning and issubclass(law, Supervised):
+        tuned = _searched(session, law, pool, split)
+    return fit(law, pool, split, parameters, rng, tuned), time.perf_counter() - started
 
 
 def fit(
