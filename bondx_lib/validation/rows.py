@@ -56,7 +56,10 @@ class Malformed:
         """
         if self._count:
             said = "1 line has" if self._count == 1 else f"{self._count:,} lines have"
-            text = f"{said} another number of fields than the header; nothing was checked"
+            text = (
+                f"{said} another number of fields than the header, as far as was read; nothing was "
+                "checked"
+            )
             raise BadInput("\n".join([text, *self._first]), source=self._source)
 
 

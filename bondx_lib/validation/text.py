@@ -147,12 +147,13 @@ def _passed(found: Mapping[str, Any], every: bool) -> list[RenderableType]:
 
 def _columns(found: Mapping[str, Any]) -> list[Text]:
     columns = found["columns"]
-    gone = sum(one["verdict"] == "not_applicable" for one in found["findings"])
+    gone = sum(counts["not_applicable"] for counts in found["families"].values())
     said = []
     if columns["absent"]:
         said.append(f"absent columns ({len(columns['absent'])}): {_names(columns['absent'])}")
     if gone:
-        said.append(f"{gone} gates do not apply, for want of columns or of anything to judge")
+        many = "1 gate does" if gone == 1 else f"{gone} gates do"
+        said.append(f"{many} not apply, for want of columns or of anything to judge")
     if columns["derived"]:
         words = ", ".join(f"{name} {how}" for name, how in columns["derived"].items())
         said.append(f"worked out: {words}")

@@ -306,7 +306,8 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "doubled": (b"bond_id,date,date\nX,2020-01-31,2020-01-31\n", "date: stands twice"),
     "ragged": (
         b"bond_id,date\nX,2020-01-31\nX\nY,1,2\n",
-        "2 lines have another number of fields than the header; nothing was checked\n"
+        "2 lines have another number of fields than the header, as far as was read; nothing was "
+        "checked\n"
         "  line 3 has 1 fields; admissible: 2\n  line 4 has 3 fields",
     ),
     "semicolons": (b"bond_id;date\nX;2020-01-31\n", "separated by ';'; admissible: ','"),
