@@ -449,6 +449,7 @@ def history(state: runlog.RunState) -> list[convergence.EpochRecord]:
     return [
         convergence.EpochRecord(
             view.number, view.quality or 0.0, view.skills,
+            {name: one["challenger"]["skill"] or 0.0 for name, one in view.scores.items()},
             not state.refused_champions(view.number),
         )
         for view in state.committed
