@@ -20,6 +20,8 @@ from typing import Any, Final, NoReturn
 from bondx_lib.errors import BadInput, BondXError, EpochFailed, GateBlocked, nearest
 
 INTERRUPTED: Final = 130
+NEWEST: Final = ""
+"""Stands for a folder that was left out."""
 SHOW_SECONDS: Final = 5.0
 """How long the last state may take to be shown after the run has ended."""
 EPILOG: Final = """\
@@ -32,6 +34,8 @@ example: bondx run -f parameters/smoke.yaml --set dataset_size=50
 GENERATE_EXAMPLE: Final = "bondx generate --bonds 1000000 --workers 4 -o big-market"
 
 SCORE_EXAMPLE: Final = "bondx score --run RUN --input bonds.parquet --output scores.parquet"
+
+SWEEP_EXAMPLE: Final = "bondx sweep -f parameters/sweep_example.yaml"
 
 VALIDATE_EXAMPLE: Final = "bondx validate bonds.csv --map MAP.yaml --html findings.html"
 
@@ -205,6 +209,29 @@ def _score_options(parser: argparse.ArgumentParser) -> None:
     _quiet_option(parser)
 
 
+def _sweep_options(parser: argparse.ArgumentParser) -> None:
+    todo = parser.add_mutually_exclusive_group(required=True)
+    todo.add_argument("-f", "--file", metavar="FILE", help="sweep file; see docs/sweeps.md")
+    todo.add_argument(
+        "--resume", metavar="FOLDER", nargs="?", const=NEWEST,
+        help="go on with a sweep; the newest one if no folder is named",
+    )  # fmt: skip
+    todo.add_argument(
+        "--show", metavar="FOLDER", nargs="?", const=NEWEST,
+        help="print the tables over the runs of a sweep; of the newest one if no folder is named",
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], dest="values",
+        help="set one parameter for all runs, over the sweep file; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--output", metavar="DIR", help="folder that holds the runs")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="runs side by side, in place of the file's number"
+    )
+    _json_option(parser, "with --show, print JSON")
+    _quiet_option(parser)
+
+
 def _validate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="FILE", help="bonds, as .parquet or .csv")
     parser.add_argument(
@@ -330,6 +357,48 @@ def _point_to(opened: Sequence[Path]) -> None:
             print(f"report: {run_dir / 'report.html'}")
         if (pack := evidence.pack_id(run_dir)) is not None:
             print(f"pack id: {pack}")
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from bondx_lib import parameters, sweep
+
+    if options.file is None:
+        named = options.resume or options.show
+        base = Path(options.output or "runs")
+        folder = sweep.find(base, None if named == NEWEST else named)
+        if options.show is not None:
+            return _show_sweep(folder, options.as_json)
+    say = (lambda line: None) if options.quiet else _say_now
+    if options.file is None:
+        code = sweep.resume(folder, say, options.workers)
+    else:
+        overrides = dict(parameters.parse_override(text) for text in options.values)
+        if options.output is not None:
+            overrides["output.base_directory"] = json.dumps(options.output)
+        plan = sweep.read(options.file, overrides, options.workers)
+        opened: list[Path] = []
+        code = sweep.start(plan, say, lambda made: _opened_sweep(made, opened))
+        (folder,) = opened
+    _show_sweep(folder, as_json=False)
+    if code == INTERRUPTED:
+        print(f"go on with: bondx sweep --resume {folder}")
+    return int(code)
+
+
+def _opened_sweep(folder: Path, opened: list[Path]) -> None:
+    opened.append(folder)
+    print(f"sweep folder: {folder}", flush=True)
+
+
+def _show_sweep(folder: Path, as_json: bool) -> int:
+    from bondx_lib import sweep
+
+    compared = sweep.of_sweep(folder)
+    if as_json:
+        _print_json(sweep.rows(compared))
+    else:
+        sweep.show(compared)
+    return 0
 
 
 def _watch(options: argparse.Namespace) -> int:
@@ -586,6 +655,7 @@ _COMMANDS: Final[dict[str, tuple[Command, str, str, Callable[[argparse.ArgumentP
     "run": (_run, "train until a stopping rule speaks and write a report",
             "bondx run -f parameters/smoke.yaml --set dataset_size=50", _run_options),
     "resume": (_resume, "go on with a run that was interrupted", "bondx resume", _resume_options),
+    "sweep": (_sweep, "run several parameter sets and compare them", SWEEP_EXAMPLE, _sweep_options),
     "watch": (_watch, "follow a run from a second terminal", "bondx watch", _watch_options),
     "status": (_status, "say where a run is", "bondx status --json", _status_options),
     "report": (_report, "render the report of a run again", "bondx report --json", _report_options),
