@@ -101,10 +101,10 @@ class TestLesson:
         bare = replace(one, weight=np.ones(3000), check_weight=np.ones(3000))
         assert bare.weight is None
         assert bare.check_weight is None
-        half = replace(one, weight=np.ones(3000))
-        assert half.weight is not None
-        whole = one.whole()
-        np.testing.assert_array_equal(whole.weight, np.tile(one.weight, 2))
+        half = replace(one, check_weight=np.ones(3000))
+        assert half.check_weight is not None
+        whole = half.whole()
+        np.testing.assert_array_equal(whole.weight, np.append(one.weight, np.ones(3000)))
         assert whole.check_weight.shape == (0,)
         assert whole.whole().weight.shape == (6000,)
 
@@ -377,6 +377,44 @@ class TestModels:
         # A prediction asks for no weights.
         bare = models.Panel(steered.rows.drop(columns="weight"), steered.features)
         np.testing.assert_array_equal(loaded.predict(bare), model.predict(steered))
+
+    def test_what_calibrates_and_promises_counts_by_weight(self, steered, fitted):
+        """Known answer: line and intervals are those of the calibration rows and their weights."""
+        for name, model in fitted.items():
+            label, used = models.get(name).sides(steered, sides(steered, name))
+            held = steered.take(used.calibrate)
+            weight, issuers = held.rows["weight"].to_numpy(), held.rows["issuer_id"].to_numpy()
+            sure, label = model.raw(held), label[used.calibrate]
+            if name == "spread":
+                asked = label - sure, issuers, models.base.letters(held.rows), 0.9
+                found = Intervals.fit(*asked, weight)
+                assert np.isfinite(found.quantile)
+                assert model.facts["intervals"] == found.to_dict()
+                assert found != Intervals.fit(*asked)
+            else:
+                line = combination.calibration(sure, label, issuers, weight)
+                assert (model.facts["intercept"], model.facts["slope"]) == line
+                assert line != combination.calibration(sure, label, issuers)
+
+    def test_members_and_the_guess_of_the_rating_count_by_weight(
+        self, monkeypatch, steered, fitted, tmp_path
+    ):
+        """Stacking gets the weights of the rows that tune; the guess is another than without."""
+        given = []
+        own = combination.weights
+        monkeypatch.setattr(combination, "weights", lambda *a: given.append(a[-1]) or own(*a))
+        model = trained(steered, "downgrade")
+        _, used = models.get("downgrade").sides(steered, sides(steered, "downgrade"))
+        known = steered.rows["weight"].to_numpy()
+        np.testing.assert_array_equal(given[0], known[used.tune])
+        assert model.facts == fitted["downgrade"].facts
+        assert model.facts["target_mean"] == pytest.approx(
+            np.average(steered.rows["downgrade_12m"].to_numpy(float)[used.train],
+                       weights=known[used.train])
+        )  # fmt: skip
+        bare = trained(weighted(steered, 1.0), "downgrade")
+        files = [saved(one, tmp_path / word) for word, one in (("with", model), ("bare", bare))]
+        assert files[0]["shadow.json"] != files[1]["shadow.json"]
 
     def test_the_anomaly_model_does_not_look_at_them(self, steered, tmp_path):
         """The same bytes with weights as without."""
