@@ -362,6 +362,7 @@ def _point_to(opened: Sequence[Path]) -> None:
 def _sweep(options: argparse.Namespace) -> int:
     from bondx_lib import parameters, sweep
 
+    _refuse_idle(options)
     if options.file is None:
         named = options.resume or options.show
         base = Path(options.output or "runs")
@@ -383,6 +384,21 @@ def _sweep(options: argparse.Namespace) -> int:
     if code == INTERRUPTED:
         print(f"go on with: bondx sweep --resume {folder}")
     return int(code)
+
+
+def _refuse_idle(options: argparse.Namespace) -> None:
+    """Refuse options that what is asked of a sweep has no use for."""
+    given = {
+        "--set": bool(options.values), "--workers": options.workers is not None,
+        "--json": options.as_json,
+    }  # fmt: skip
+    useful = {"--set", "--workers"} if options.file is not None else (
+        {"--workers"} if options.resume is not None else {"--json"})  # fmt: skip
+    for name, there in given.items():
+        if there and name not in useful:
+            raise BadInput("does not go with what is asked", source="bondx sweep", key=name,
+                           admissible="--set with -f, --workers with -f or --resume, --json with "
+                           "--show")  # fmt: skip
 
 
 def _opened_sweep(folder: Path, opened: list[Path]) -> None:

@@ -7,6 +7,12 @@ bytes, always the same ones.
 
 from __future__ import annotations
 
+from bondx_lib.plots.compare import (
+    describe_learning_by_run,
+    describe_skill_by_run,
+    learning_by_run,
+    skill_by_run,
+)
 from bondx_lib.plots.exploration import (
     curve_by_regime,
     describe_curve_by_regime,
@@ -84,6 +90,7 @@ __all__ = [
     "describe_gates_by_epoch",
     "describe_importance",
     "describe_issuer_life",
+    "describe_learning_by_run",
     "describe_learning_curves",
     "describe_loss_by_rating",
     "describe_one_answer",
@@ -94,6 +101,7 @@ __all__ = [
     "describe_recall_by_corruption",
     "describe_scenario_fan",
     "describe_skill_by_epoch",
+    "describe_skill_by_run",
     "describe_spread_by_rating_and_maturity",
     "describe_spread_by_rating_through_time",
     "describe_spread_through_regimes",
@@ -104,6 +112,7 @@ __all__ = [
     "gates_by_epoch",
     "importance",
     "issuer_life",
+    "learning_by_run",
     "learning_curves",
     "loss_by_rating",
     "one_answer",
@@ -115,6 +124,7 @@ __all__ = [
     "recall_by_corruption",
     "scenario_fan",
     "skill_by_epoch",
+    "skill_by_run",
     "spread_by_rating_and_maturity",
     "spread_by_rating_through_time",
     "spread_through_regimes",

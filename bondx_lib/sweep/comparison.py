@@ -284,12 +284,14 @@ def _compared(name: str, parameters: Mapping[str, Any], folder: Path | None) -> 
 
 
 def _differing(all_parameters: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the keys whose values are not all equal, the seed last."""
     keys = dict.fromkeys(key for one in all_parameters for key in one)
-    return tuple(
+    found = [
         key for key in keys
         if key not in NOT_COMPARED
         and any(one.get(key) != all_parameters[0].get(key) for one in all_parameters)
-    )  # fmt: skip
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda key: key == SEED))
 
 
 def words(changes: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ OWN_MARKETS: Final = (
 
 
 def verdicts(comparison: Comparison) -> Frame:
-    """Return how each run ended: what differs, verdict, epochs, quality of its last data, minutes."""
+    """Return how each run ended: what differs, verdict, epochs, quality, minutes."""
     found = []
     for run, row in zip(comparison.runs, rows(comparison), strict=True):
         found.append(

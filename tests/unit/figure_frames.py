@@ -32,6 +32,28 @@ def skills(epochs: int = 6) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def learning_by_run(
+    runs: int = 4, epochs: int = 6, models: tuple[str, ...] = MODELS
+) -> pd.DataFrame:
+    """Runs of two settings, each setting with as many seeds as it takes; later runs are longer."""
+    rows = [
+        (f"run{run}", f"scenario {SCENARIOS[run % 2]}", model, epoch,
+         0.7 - 0.1 * place - 0.02 * run - 0.4 / epoch, True)
+        for run in range(runs)
+        for place, model in enumerate(models)
+        for epoch in range(1, epochs + run + 1)
+    ]  # fmt: skip
+    columns = ["run", "setting", "model", "epoch", "skill", "known"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def skill_by_run(runs: int = 4, models: tuple[str, ...] = MODELS) -> pd.DataFrame:
+    """What the same runs know in the end."""
+    last = learning_by_run(runs, 6, models).groupby(["run", "model"], sort=False).tail(1)
+    ends = last.assign(skill_low=last["skill"] - 0.2, skill_high=last["skill"] + 0.15)
+    return ends.drop(columns="epoch").reset_index(drop=True)
+
+
 def quality(epochs: int = 6) -> pd.DataFrame:
     """Scores that pass through two bands."""
     return pd.DataFrame(
