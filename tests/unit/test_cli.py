@@ -19,8 +19,7 @@ from bondx_lib.parameters import Parameters, describe
 
 from . import report_factory
 
-COMMANDS = ("run", "resume", "watch", "status", "report", "list", "params", "generate", "realism",
-            "calibrate", "ceilings", "score", "verify")  # fmt: skip
+COMMANDS = tuple(cli._COMMANDS)
 Shown = pytest.CaptureFixture[str]
 
 
