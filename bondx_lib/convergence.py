@@ -4,7 +4,8 @@
    threshold over the best so far (K = ``improvement_patience``).
 2. *Quality stable*: the variance of the quality score over those epochs is below its limit and
    their mean is at least ``quality_threshold``.
-3. *Plateau*: rule 1 has held for 2 K epochs without the run having converged.
+3. *Plateau*: rule 1 has held for K epochs more without the run having converged, and the
+   challengers do not gain the threshold per epoch either.
 4. *Epoch limit*: ``max_epochs`` epochs are done.
 
 Patience alone proves little: champions change only on evidence, so they stand still for a while on
@@ -137,12 +138,14 @@ def assess(history: Sequence[EpochRecord], parameters: Parameters) -> Verdict:
     """
     patience = parameters.improvement_patience
     idle = idle_epochs([record.score for record in history], parameters.convergence_threshold)
+    recent = _recent(history, parameters)
     needed = (
         _models(history, idle, parameters),
-        _improvement(history, parameters),
+        _improvement(recent, parameters),
         _quality(history[-patience:], parameters),
     )
-    plateau, limit = _plateau(idle, patience), _limit(len(history), parameters.max_epochs)
+    plateau = _plateau(idle, recent, parameters)
+    limit = _limit(len(history), parameters.max_epochs)
     objections = _objections(history[-patience:])
     missing = [rule.sentence for rule in needed if not rule.holds] + objections
     status, reason = "running", "models or quality are still moving"
@@ -221,18 +224,28 @@ def _last_gain(scores: Sequence[float]) -> float | None:
     return None if len(scores) < 2 else float(scores[-1] - max(scores[:-1]))
 
 
-def _improvement(history: Sequence[EpochRecord], parameters: Parameters) -> Rule:
-    threshold = parameters.convergence_threshold
-    window = max(WINDOW_PATIENCES * parameters.improvement_patience, FEWEST_EPOCHS)
+def _window(parameters: Parameters) -> int:
+    return max(WINDOW_PATIENCES * parameters.improvement_patience, FEWEST_EPOCHS)
+
+
+def _recent(history: Sequence[EpochRecord], parameters: Parameters) -> Trend | None:
+    """Return the trend of the challengers, None while there are too few epochs."""
+    window = _window(parameters)
     if len(history) < window:
+        return None
+    return trend([record.challenge for record in history[-window:]])
+
+
+def _improvement(recent: Trend | None, parameters: Parameters) -> Rule:
+    threshold, window = parameters.convergence_threshold, _window(parameters)
+    if recent is None:
         sentence = f"The challengers' gain is judged over {window} epochs."
         return Rule("improvement bound", False, None, threshold, sentence)
-    found = trend([record.challenge for record in history[-window:]])
     sentence = (
-        f"Over the last {window} epochs the challengers' mean skill gained {found.gain:.5f} an"
-        f" epoch, with 95 % confidence at most {found.bound:.5f} (below {threshold:g} needed)."
+        f"Over the last {window} epochs the challengers' mean skill gained {recent.gain:.5f} an"
+        f" epoch, with 95 % confidence at most {recent.bound:.5f} (below {threshold:g} needed)."
     )
-    return Rule("improvement bound", found.bound < threshold, found.bound, threshold, sentence)
+    return Rule("improvement bound", recent.bound < threshold, recent.bound, threshold, sentence)
 
 
 def _quality(window: Sequence[EpochRecord], parameters: Parameters) -> Rule:
@@ -250,10 +263,13 @@ def _quality(window: Sequence[EpochRecord], parameters: Parameters) -> Rule:
     return Rule("quality stability", holds, variance, limit, sentence)
 
 
-def _plateau(idle: int, patience: int) -> Rule:
-    limit = PLATEAU_PATIENCES * patience
-    sentence = f"Nothing has improved for {idle} epochs (a plateau after {limit})."
-    return Rule("plateau", idle >= limit, float(idle), float(limit), sentence)
+def _plateau(idle: int, recent: Trend | None, parameters: Parameters) -> Rule:
+    limit = PLATEAU_PATIENCES * parameters.improvement_patience
+    rising = recent is not None and recent.gain >= parameters.convergence_threshold
+    sentence = f"No champion has improved for {idle} epochs (a plateau after {limit})."
+    if rising:
+        sentence = f"{sentence[:-1]}, but the challengers still rise."
+    return Rule("plateau", idle >= limit and not rising, float(idle), float(limit), sentence)
 
 
 def _limit(done: int, most: int) -> Rule:

@@ -68,17 +68,32 @@ def test_a_run_that_learns_goes_on_until_the_limit():
     assert assess(learning(20), CHOSEN).status == "epoch_limit"
 
 
-def test_challengers_that_rise_forbid_the_word_converged():
+def test_challengers_that_rise_forbid_every_end_but_the_limit():
     """Champions that stand still are not enough: the next promotion may be on its way."""
-    rising = challenged([0.5 + 0.01 * k for k in range(7)])
+    rising = challenged([0.5 + 0.01 * k for k in range(20)])
     six = assess(rising[:6], CHOSEN)
     assert [rule.name for rule in six.rules if rule.holds] == [
-        "model convergence", "quality stability"
-    ]  # fmt: skip
+        "model convergence",
+        "quality stability",
+    ]
     assert six.status == "running"
+    assert assess(rising[:19], CHOSEN).status == "running"
+    assert "epochs (a plateau after 6), but the challengers still rise." in (
+        assess(rising[:19], CHOSEN).rules[3].sentence
+    )
     ended = assess(rising, CHOSEN)
-    assert ended.status == "plateaued"
+    assert ended.status == "epoch_limit"
     assert "gained 0.01000 an epoch, with 95 % confidence at most 0.01000" in ended.reason
+
+
+def test_challengers_that_rise_no_more_end_a_plateau():
+    """Slower than the threshold, but not surely so: twice the patience is the end."""
+    scores = [0.5, 0.52, 0.49, 0.51, 0.5, 0.52, 0.49]
+    assert assess(challenged(scores[:6]), CHOSEN).status == "running"
+    ended = assess(challenged(scores), CHOSEN)
+    assert ended.status == "plateaued"
+    assert ended.reason.startswith("No champion has improved for 6 epochs (a plateau after 6). ")
+    assert ended.rules[1].sentence in ended.reason
 
 
 def test_noise_that_hides_a_gain_forbids_the_word_converged():
