@@ -157,7 +157,8 @@ def _parquet(path: Path) -> Source:
         names, rows = tuple(file.schema_arrow.names), file.metadata.num_rows
 
     def batches(wanted: list[str], malformed: Malformed) -> Iterator[pa.RecordBatch]:
-        with pq.ParquetFile(path) as file:
+        # Buffers read ahead are kept until the end: the whole file, in the end.
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             yield from file.iter_batches(BATCH_ROWS, columns=wanted, use_threads=False)
 
     return Source(str(path), names, rows, batches)

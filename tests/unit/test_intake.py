@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from bondx_lib.errors import BadInput
@@ -116,6 +117,21 @@ def test_lines_with_another_number_of_fields_are_told_of(tmp_path: Path) -> None
     batches = list(open_file(path).batches(["bond_id"], lambda *line: told.append(line)))
     assert [one.column("bond_id").to_pylist() for one in batches] == [["A", "D"]]
     assert told == [(1, 1, 2), (2, 3, 2)]
+
+
+def test_what_has_been_read_is_let_go(tmp_path: Path) -> None:
+    """A Parquet file of many row groups takes no more memory at its end than at its beginning."""
+    path = tmp_path / "long.parquet"
+    values = pa.table({"x": np.random.default_rng(0).random(40 * 2**16)})
+    pq.write_table(values, path, row_group_size=2**16)
+    size = path.stat().st_size
+    del values
+    before, held = pa.total_allocated_bytes(), []
+    for batch in open_file(path).batches(["x"], none_malformed):
+        held.append(pa.total_allocated_bytes() - before)
+        del batch
+    assert len(held) == 40
+    assert max(held) < size / 4
 
 
 def test_hashes_of_names_do_not_depend_on_company() -> None:
