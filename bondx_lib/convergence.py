@@ -173,6 +173,15 @@ def idle_epochs(scores: Sequence[float], threshold: float) -> int:
     return idle
 
 
+def window(patience: int) -> int:
+    """Return over how many epochs the challengers' gain is judged.
+
+    >>> window(10), window(1)
+    (20, 3)
+    """
+    return max(WINDOW_PATIENCES * patience, FEWEST_EPOCHS)
+
+
 def trend(scores: Sequence[float]) -> Trend:
     """Return the gain per epoch of the scores' least-squares line, and its upper 95 % bound.
 
@@ -224,39 +233,35 @@ def _last_gain(scores: Sequence[float]) -> float | None:
     return None if len(scores) < 2 else float(scores[-1] - max(scores[:-1]))
 
 
-def _window(parameters: Parameters) -> int:
-    return max(WINDOW_PATIENCES * parameters.improvement_patience, FEWEST_EPOCHS)
-
-
 def _recent(history: Sequence[EpochRecord], parameters: Parameters) -> Trend | None:
     """Return the trend of the challengers, None while there are too few epochs."""
-    window = _window(parameters)
-    if len(history) < window:
+    epochs = window(parameters.improvement_patience)
+    if len(history) < epochs:
         return None
-    return trend([record.challenge for record in history[-window:]])
+    return trend([record.challenge for record in history[-epochs:]])
 
 
 def _improvement(recent: Trend | None, parameters: Parameters) -> Rule:
-    threshold, window = parameters.convergence_threshold, _window(parameters)
+    threshold, epochs = parameters.convergence_threshold, window(parameters.improvement_patience)
     if recent is None:
-        sentence = f"The challengers' gain is judged over {window} epochs."
+        sentence = f"The challengers' gain is judged over {epochs} epochs."
         return Rule("improvement bound", False, None, threshold, sentence)
     sentence = (
-        f"Over the last {window} epochs the challengers' mean skill gained {recent.gain:.5f} an"
+        f"Over the last {epochs} epochs the challengers' mean skill gained {recent.gain:.5f} an"
         f" epoch, with 95 % confidence at most {recent.bound:.5f} (below {threshold:g} needed)."
     )
     return Rule("improvement bound", recent.bound < threshold, recent.bound, threshold, sentence)
 
 
-def _quality(window: Sequence[EpochRecord], parameters: Parameters) -> Rule:
+def _quality(recent: Sequence[EpochRecord], parameters: Parameters) -> Rule:
     limit, least = parameters.quality_variance_max, parameters.quality_threshold
-    if len(window) < parameters.improvement_patience:
+    if len(recent) < parameters.improvement_patience:
         sentence = f"Quality is judged over {parameters.improvement_patience} epochs."
         return Rule("quality stability", False, None, limit, sentence)
-    scores = [record.quality for record in window]
+    scores = [record.quality for record in recent]
     variance, mean = float(np.var(scores)), float(np.mean(scores))
     sentence = (
-        f"Quality over {len(window)} epochs has variance {variance:.2g} (below {limit:g} needed)"
+        f"Quality over {len(recent)} epochs has variance {variance:.2g} (below {limit:g} needed)"
         f" and mean {mean:.3f} (at least {least:g} needed)."
     )
     holds = variance < limit and mean >= least
@@ -277,10 +282,10 @@ def _limit(done: int, most: int) -> Rule:
     return Rule("epoch limit", done >= most, float(done), float(most), sentence)
 
 
-def _objections(window: Sequence[EpochRecord]) -> list[str]:
+def _objections(recent: Sequence[EpochRecord]) -> list[str]:
     """Say what forbids the word converged although the rules hold."""
-    failing = [str(record.epoch) for record in window if not record.passed]
-    useless = sorted(name for name, skill in (window[-1].skills if window else {}).items()
+    failing = [str(record.epoch) for record in recent if not record.passed]
+    useless = sorted(name for name, skill in (recent[-1].skills if recent else {}).items()
                      if not skill > 0)  # fmt: skip
     objections = []
     if failing:

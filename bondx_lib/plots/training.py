@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+from bondx_lib.convergence import FEWEST_EPOCHS, trend, window
 from bondx_lib.gates.quality import BANDS
 from bondx_lib.plots.style import (
     BAD,
@@ -161,12 +162,12 @@ def describe_gates_by_epoch(findings: pd.DataFrame) -> str:
 
 @styled
 def convergence(scores: pd.DataFrame, threshold: float, patience: int) -> Figure:
-    """Draw the improvement of each epoch over the best so far against the threshold.
+    """Draw what must settle: the challengers' line, and each epoch's gain over the best so far.
 
     Parameters
     ----------
     scores
-        ``epoch`` and ``score``, the mean skill of the champions.
+        ``epoch``, and the mean skill of the champions, ``score``, and of the ``challenger``.
     threshold
         Improvement below which an epoch counts as no better.
     patience
@@ -175,7 +176,9 @@ def convergence(scores: pd.DataFrame, threshold: float, patience: int) -> Figure
     improved = improvements(scores)
     figure, (level, gain) = panels(2, 1, 4.4, sharex=True)
     level.plot(improved["epoch"], improved["score"], color=INK, marker="o", markersize=4)
-    level.set_title("Mean skill of the champions")
+    level.scatter(improved["epoch"], improved["challenger"], color=MUTED, s=14, zorder=3)
+    _recent_line(level, improved.tail(window(patience)))
+    level.set_title("Mean skill of champions (line) and challengers (dots)")
     colours = np.where(improved["improvement"] >= threshold, GOOD, "#9aa5b1")
     gain.bar(improved["epoch"], improved["improvement"], color=colours, width=0.7)
     gain.axhline(threshold, color=BAD, linewidth=1.2, linestyle="--")
@@ -188,16 +191,33 @@ def convergence(scores: pd.DataFrame, threshold: float, patience: int) -> Figure
     return figure
 
 
+def _recent_line(axes: Axes, recent: pd.DataFrame) -> None:
+    """Draw the line through the challengers that are judged, if there are enough for one."""
+    if len(recent) < FEWEST_EPOCHS:
+        return
+    epochs = recent["epoch"].to_numpy()
+    gain = trend(recent["challenger"].tolist()).gain
+    heights = recent["challenger"].mean() + gain * (epochs - epochs.mean())
+    axes.plot(epochs, heights, color=BAD, linewidth=1.2, linestyle="--")
+
+
 def describe_convergence(scores: pd.DataFrame, threshold: float, patience: int) -> str:
     """Say what :func:`convergence` shows."""
     improved = improvements(scores)
     last = improved.tail(patience)
     quiet = int((last["improvement"] < threshold).sum())
+    judged = scores["challenger"].tail(window(patience)).tolist()
+    found = trend(judged) if len(judged) == window(patience) else None
     return (
         f"Mean skill of the champions rose from {scores['score'].iloc[0]:.3f} to "
         f"{scores['score'].iloc[-1]:.3f} over {len(scores)} epochs. Of the last {len(last)} "
         f"epochs {quiet} improved by less than {threshold:g}; {patience} in a row are needed "
-        "to stop."
+        "to stop. "
+    ) + (
+        f"The challengers are judged by {window(patience)} epochs."
+        if found is None
+        else f"The challengers of the last {len(judged)} epochs (dashed line) gained "
+        f"{found.gain:.5f} an epoch, with 95 % confidence at most {found.bound:.5f}."
     )
 
 

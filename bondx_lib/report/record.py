@@ -118,13 +118,14 @@ def quality(record: Record) -> pd.DataFrame:
 
 
 def mean_skill(record: Record) -> pd.DataFrame:
-    """Return the mean champion skill of each committed epoch, the score that must converge."""
+    """Return mean skill of champions and challengers of each committed epoch, what must settle."""
     rows = [
-        (view.number, float(np.mean(list(view.skills.values()))))
+        (view.number, float(np.mean(list(view.skills.values()))),
+         float(np.mean([one["challenger"]["skill"] or 0.0 for one in view.scores.values()])))
         for view in record.state.committed
         if view.skills
-    ]
-    return pd.DataFrame(rows, columns=["epoch", "score"])
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["epoch", "score", "challenger"])
 
 
 def findings(record: Record) -> pd.DataFrame:

@@ -140,6 +140,14 @@ def test_gates_text_names_what_failed() -> None:
     assert "none failed" in plots.describe_gates_by_epoch(passing)
 
 
+def test_convergence_text_gives_the_bound_once_it_can() -> None:
+    """A steady rise is its own bound; too few epochs are said to be too few."""
+    rising = frames.scores(6).assign(challenger=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    text = plots.describe_convergence(rising, 0.001, 3)
+    assert "gained 0.10000 an epoch, with 95 % confidence at most 0.10000." in text
+    assert "judged by 8 epochs" in plots.describe_convergence(rising, 0.001, 4)
+
+
 def test_improvement_is_over_the_best_before() -> None:
     """A recovery that only regains a lost height is no improvement."""
     scores = pd.DataFrame({"epoch": [1, 2, 3, 4], "score": [0.5, 0.8, 0.6, 0.8]})
