@@ -35,7 +35,7 @@ def document(checked: Checked) -> dict[str, Any]:
         },
         "rows": extent.rows,
         "bonds": extent.bonds,
-        "issuers": extent.issuers,
+        "issuers": extent.issuers if "issuer_id" in checked.layout.read else None,
         "worlds": len(extent.worlds),
         "first_month": _month(extent.first),
         "last_month": _month(extent.last),

@@ -16,7 +16,7 @@ from bondx_lib.gates.base import FAMILIES
 from bondx_lib.report.blocks import Note, Table, Tone, percent, plain, words
 from bondx_lib.report.html import to_html
 from bondx_lib.validation.document import VERDICTS, open_findings
-from bondx_lib.validation.text import cell_text, limit, number, verdict
+from bondx_lib.validation.text import cell_text, limit, number, size, verdict
 
 Found = Mapping[str, Any]
 Block = Note | Table
@@ -69,16 +69,7 @@ def _section(prose: str, *blocks: Block) -> list[NotebookNode]:
 
 
 def _lead(found: Found) -> Note:
-    months = ""
-    if found["first_month"] is not None:
-        months = f" from {found['first_month']} to {found['last_month']}"
-    return Note(
-        (
-            f"File “{found['file']['name']}”: {found['rows']:,} rows of {found['bonds']:,} bonds "
-            f"and {found['issuers']:,} issuers{months}.",
-        ),
-        "lead",
-    )
+    return Note((f"File “{found['file']['name']}”: {size(found)}.",), "lead")
 
 
 def _verdict(found: Found) -> Note:

@@ -41,13 +41,17 @@ def rendered(found: Mapping[str, Any], *, every: bool = False) -> RenderableType
 
 
 def _heading(found: Mapping[str, Any]) -> Text:
-    months = (
-        "" if found["first_month"] is None else f", {found['first_month']} to {found['last_month']}"
-    )
-    return Text(
-        f"{cell_text(found['file']['name'])}: {found['rows']:,} rows, {found['bonds']:,} bonds, "
-        f"{found['issuers']:,} issuers{months}"
-    )
+    return Text(f"{cell_text(found['file']['name'])}: {size(found)}")
+
+
+def size(found: Mapping[str, Any]) -> str:
+    """Return how much data there is, in words; issuers only where they are named."""
+    said = f"{found['rows']:,} rows, {found['bonds']:,} bonds"
+    if found["issuers"] is not None:
+        said += f", {found['issuers']:,} issuers"
+    if found["first_month"] is not None:
+        said += f", {found['first_month']} to {found['last_month']}"
+    return said
 
 
 def _open(found: Mapping[str, Any]) -> RenderableType:

@@ -172,6 +172,8 @@ def test_only_bond_and_date_must_be_there(panel: Frame, tmp_path: Path) -> None:
     assert of_gate(found, "required_fields")["verdict"] == "fail"
     assert "issuer_id" in of_gate(found, "required_fields")["message"]
     assert found["blocked"]
+    assert found["issuers"] is None
+    assert "issuers" not in text.as_text(found).splitlines()[0]
     absent = found["columns"]["absent"]
     assert {"issuer_id", "rating", "esg_score", *LABELS} <= set(absent)
     assert not {"world", "synthetic", "issuer_name", "month", "bond_id"} & set(absent)
