@@ -52,7 +52,7 @@ class Controller:
         self._processes: list[subprocess.Popen[bytes]] = []
         files = sorted(
             str(path) for path in Path(parameter_folder).glob("*.yaml")
-            if not path.name.startswith("column_map")
+            if not path.name.endswith("_example.yaml")
         )  # fmt: skip
         usual = [file for file in files if Path(file).name == "default.yaml"] or files[:1]
         self._file = widgets.Dropdown(

@@ -5,7 +5,7 @@ Runs of one setting, repeats that differ in their seed alone, share a colour and
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -72,7 +72,7 @@ def learning_by_run(skills: pd.DataFrame) -> Figure:
         ax.set_visible(False)
     axes[0].set_ylim(_lowest([skills["skill"]]), 1.1)
     figure.supylabel("skill on the benchmark market", fontsize=9.5, color=MUTED)
-    _key(figure, looks, "-")
+    _key(figure, looks, joined=True)
     return figure
 
 
@@ -128,7 +128,7 @@ def skill_by_run(skills: pd.DataFrame) -> Figure:
         ax.set_visible(False)
     figure.supxlabel("skill on the audit market, 0 the floor, 1 the ceiling", fontsize=9.5,
                      color=MUTED)  # fmt: skip
-    _key(figure, looks, "")
+    _key(figure, looks, joined=False)
     return figure
 
 
@@ -191,10 +191,11 @@ def _limits(ax: Axes, top: str) -> None:
         margin_label(ax, height, name)
 
 
-def _key(figure: Figure, looks: dict[str, Look], line: str) -> None:
+def _key(figure: Figure, looks: dict[str, Look], *, joined: bool) -> None:
     """Name the settings above the axes, where there is more than one and colours for all."""
     if not _key_lines(looks):
         return
+    line: Literal["-", ""] = "-" if joined else ""
     marks = [Line2D([], [], color=one.colour, marker=one.mark, linestyle=line)
              for one in looks.values()]  # fmt: skip
     figure.legend(marks, list(looks), ncols=_key_columns(looks), loc="outside upper left",

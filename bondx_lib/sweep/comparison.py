@@ -7,6 +7,7 @@ that differ in nothing but their seed are repeats of one *setting*.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +17,7 @@ from typing import Any, Final
 import pandas as pd
 
 from bondx_lib import artefacts, report, runlog
-from bondx_lib.errors import BadInput, RunLogDamaged, nearest
+from bondx_lib.errors import BadInput, nearest
 from bondx_lib.sweep import plan as plans
 
 JSON_NAME: Final = "sweep.json"
@@ -130,9 +131,13 @@ def of_runs(folders: Iterable[str | Path]) -> Comparison:
     Raises
     ------
     BadInput
-        When a folder is no run or its log is damaged.
+        When a folder is no run or its log is damaged, or is named twice.
     """
     records = [report.read(folder) for folder in folders]
+    places = Counter(record.folder.resolve() for record in records)
+    for place, count in places.items():
+        if count > 1:
+            raise BadInput("is named twice", source="runs to compare", value=str(place))
     names = [record.state.name for record in records]
     if len(set(names)) < len(names):
         names = [record.folder.resolve().name for record in records]
@@ -192,7 +197,11 @@ def run_folder(sweep_dir: Path, name: str) -> Path | None:
     """Return the folder of a run of a sweep, the latest if there are several; None if none."""
     shape = re.compile(rf"\d{{8}}T\d{{6}}Z-{re.escape(name)}-[0-9a-f]{{6}}(-\d+)?")
     found = [path for path in sweep_dir.iterdir() if shape.fullmatch(path.name)]
-    return max((path for path in found if (path / runlog.LOG_NAME).is_file()), default=None)
+    return max((path for path in found if _begun(path / runlog.LOG_NAME)), default=None)
+
+
+def _begun(log: Path) -> bool:
+    return log.is_file() and log.stat().st_size > 0
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -278,7 +287,7 @@ def _compared(name: str, parameters: Mapping[str, Any], folder: Path | None) -> 
         return ComparedRun(name, parameters)
     try:
         record = report.read(folder)
-    except RunLogDamaged:
+    except BadInput:
         return ComparedRun(name, parameters, DAMAGED, folder)
     return ComparedRun(name, parameters, runlog.live_status(record.state, folder), folder, record)
 

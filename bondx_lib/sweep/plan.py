@@ -112,6 +112,7 @@ def read(
     for block in given:
         _must_know(block, BLOCKS, source, str(block))
     base_file = _base_file(given.get("base"), Path(path))
+    name = _name(given.get("name"), source, "name")
     common = _changes(given.get("set"), source, "set", whole=True)
     common |= _changes(_values(overrides or {}), "--set", "sweep", whole=True)
     base = _checked(f"{source}, base", base_file, {})
@@ -123,7 +124,6 @@ def read(
         for name, changes in named
     )  # fmt: skip
     _refuse_twins(runs, source)
-    name = _name(given.get("name"), source, "name")
     asked = given.get("workers", 1) if workers is None else workers
     return Plan(name, base.model_copy(update={"name": name}), runs, _workers(asked, source))
 

@@ -11,6 +11,7 @@ from bondx_lib.report.blocks import interval
 from bondx_lib.sweep.comparison import SEED, Comparison, audit, minutes, rows, words
 
 Frame = pd.DataFrame
+SETTING_COLUMNS: Final = ["setting", "model", "runs", "mean", "lowest", "highest"]
 ONE_MARKET: Final = "All champions were judged on the same audit market."
 OWN_MARKETS: Final = (
     "The champions were judged on {count} different audit markets, since what differs between the "
@@ -41,12 +42,13 @@ def skills(comparison: Comparison) -> Frame:
 
     Runs whose audit market was not opened have no row.
     """
-    found = []
-    for row in rows(comparison):
-        if row["skills"]:
-            cells = {title(model): _cell(row["skills"].get(model)) for model in comparison.models}
-            found.append({"run": row["run"], **cells})
-    return pd.DataFrame(found)
+    models = {title(model): model for model in comparison.models}
+    found = [
+        [row["run"], *(_cell(row["skills"].get(model)) for model in models.values())]
+        for row in rows(comparison)
+        if row["skills"]
+    ]
+    return pd.DataFrame(found, columns=["run", *models])
 
 
 def by_setting(comparison: Comparison) -> Frame:
@@ -56,14 +58,14 @@ def by_setting(comparison: Comparison) -> Frame:
     chance. No rows where no setting was repeated.
     """
     frame = audit(comparison)
-    if frame.empty or SEED not in comparison.keys or comparison.keys == (SEED,):
-        return pd.DataFrame()
+    if frame.empty or SEED not in comparison.keys:
+        return pd.DataFrame(columns=SETTING_COLUMNS)
+    if comparison.keys == (SEED,):
+        frame = frame.assign(setting="all runs")
     grouped = frame.groupby(["setting", "model"], sort=False)["skill"]
-    return (
-        grouped.agg(runs="count", mean="mean", lowest="min", highest="max")
-        .reset_index()
-        .assign(model=lambda found: found["model"].map(title))
-    )
+    found = grouped.agg(runs="count", mean="mean", lowest="min", highest="max").reset_index()
+    repeated = found["runs"].max() > 1
+    return found.assign(model=found["model"].map(title)) if repeated else found[:0]
 
 
 def caution(comparison: Comparison) -> str:

@@ -7,19 +7,20 @@ is started. A sweep that was killed is therefore resumed by the same steps that 
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
-from bondx_lib import runlog
+from bondx_lib import evidence, runlog
 from bondx_lib.dashboard import Watcher
 from bondx_lib.errors import BadInput, RunLogDamaged
 from bondx_lib.sweep import comparison, text
@@ -27,6 +28,7 @@ from bondx_lib.sweep import plan as plans
 
 POLL_SECONDS: Final = 0.2
 LOGS_NAME: Final = "logs"
+PROGRAM: Final = (sys.executable, "-m", "bondx_lib")
 INTERRUPTED: Final = 130
 LOST: Final = 1
 WORST_FIRST: Final = (1, 2, 130, 3)
@@ -124,10 +126,10 @@ class _Child:
     name: str
     process: subprocess.Popen[bytes]
     sweep_dir: Path
+    models: tuple[str, ...]
     told: int = 0
     watcher: Watcher | None = None
-    shown: tuple[Any, ...] = ()
-    models: tuple[str, ...] = field(default=())
+    shown: int = 0
 
     def stop(self, times: int) -> None:
         """Pass on how often to stop was asked: once is clean, twice at once."""
@@ -145,8 +147,8 @@ class _Child:
             self.watcher = Watcher(folder)
         with contextlib.suppress(RunLogDamaged):
             seen = self.watcher.look()
-            if seen.committed and (seen.committed,) != self.shown:
-                self.shown = (seen.committed,)
+            if seen.committed > self.shown:
+                self.shown = seen.committed
                 say(text.progress(self.name, seen, self.models))
 
 
@@ -154,33 +156,48 @@ def _work(folder: Path, plan: plans.Plan, say: Say) -> int:
     with runlog.RunLock(folder), _signals() as asked:
         before = comparison.of_sweep(folder, plan)
         _check(before, plan)
-        codes = {run.name: int(run.state.exit_code or 0) for run in before.runs if run.finished}
+        codes = {run.name: int(run.state.exit_code or 0) for run in before.runs if _done(run)}
         waiting = [run for run in plan.runs if run.name not in codes]
-        if waiting:
-            say(text.heading(before.models))
         for name in codes:
             say(text.event(name, "has ended before, and is kept"))
-        at_work: list[_Child] = []
-        try:
-            while at_work or (waiting and not asked.times):
-                while waiting and len(at_work) < plan.workers and not asked.times:
-                    at_work.append(_begin(folder, waiting.pop(0), before.models, say))
-                for child in [*at_work]:
-                    child.stop(asked.times)
-                    code = child.process.poll()
-                    child.tell(say)
-                    if code is not None:
-                        at_work.remove(child)
-                        codes[child.name] = _ended(folder, child.name, code, say)
-                        comparison.write(comparison.of_sweep(folder, plan))
-                time.sleep(POLL_SECONDS if at_work else 0)
-        finally:
-            for child in at_work:
-                child.stop(1)
-                child.process.wait()
+        if waiting:
+            say(text.heading(before.models))
+        begin = functools.partial(_begin, folder, models=before.models, say=say)
+        for name, code in _drive(waiting, plan.workers, begin, asked, say):
+            codes[name] = _ended(folder, name, code, say)
+            comparison.write(comparison.of_sweep(folder, plan))
         comparison.write(comparison.of_sweep(folder, plan))
     unfinished = len(codes) < len(plan.runs) or INTERRUPTED in codes.values()
     return INTERRUPTED if asked.times and unfinished else worst(codes.values())
+
+
+def _drive(
+    waiting: list[plans.PlannedRun], workers: int,
+    begin: Callable[[plans.PlannedRun], _Child], asked: _Stop, say: Say,
+) -> Iterator[tuple[str, int]]:  # fmt: skip
+    """Keep so many runs at work until none waits; yield name and exit code of each that ends."""
+    at_work: list[_Child] = []
+    try:
+        while at_work or (waiting and not asked.times):
+            while waiting and len(at_work) < workers and not asked.times:
+                at_work.append(begin(waiting.pop(0)))
+            for child in [*at_work]:
+                child.stop(asked.times)
+                code = child.process.poll()
+                child.tell(say)
+                if code is not None:
+                    at_work.remove(child)
+                    yield child.name, code
+            time.sleep(POLL_SECONDS if at_work else 0)
+    finally:
+        for child in at_work:
+            child.stop(1)
+            child.process.wait()
+
+
+def _done(run: comparison.ComparedRun) -> bool:
+    """Say whether nothing is left to do of a run, its report and seal included."""
+    return run.finished and run.folder is not None and evidence.pack_id(run.folder) is not None
 
 
 def _check(before: comparison.Comparison, plan: plans.Plan) -> None:
@@ -208,10 +225,10 @@ def _begin(folder: Path, run: plans.PlannedRun, models: tuple[str, ...], say: Sa
     log.parent.mkdir(exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "bondx_lib", *arguments], stdin=subprocess.DEVNULL,
-            stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            [*PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=output,
+            stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-    return _Child(run.name, process, folder, models=models)
+    return _Child(run.name, process, folder, models)
 
 
 def _started(folder: Path, run: plans.PlannedRun) -> list[str]:

@@ -30,6 +30,7 @@ def write(
     opened: bool = True,
     name: str = "default",
     gains: list[dict[str, Any]] | None = None,
+    exit_code: int = 0,
     **overrides: Any,
 ) -> Path:
     """Write a finished run of so many epochs; ``opened=False`` ends it before the audit.
@@ -60,7 +61,10 @@ def write(
         journal.append("audit_opened", scores={model: scores(model) for model in chosen.models})
         files = {"datasets/final.parquet": DIGEST}
         journal.append("datasets_written", files=files)
-    journal.append("run_finished", status=status, reason=reason, exit_code=0, artefacts=files)
+    journal.append(
+        "run_finished", status=status, reason=reason, exit_code=exit_code,
+        artefacts=files,
+    )  # fmt: skip
     return run_dir
 
 
