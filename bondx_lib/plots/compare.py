@@ -90,7 +90,9 @@ def describe_learning_by_run(skills: pd.DataFrame) -> str:
     epochs = skills.groupby("run", sort=False)["epoch"].max()
     return (
         f"Skill of the champions on the benchmark market by epoch, {_runs(len(epochs))} of "
-        f"{_range(epochs, 0)} epochs. " + "; ".join(parts) + "."
+        f"{_range(epochs, 0)} {'epoch' if epochs.max() == 1 else 'epochs'}. "
+        + "; ".join(parts)
+        + "."
     )
 
 

@@ -22,7 +22,7 @@ from typing import Final
 
 from bondx_lib import evidence, runlog
 from bondx_lib.dashboard import Watcher
-from bondx_lib.errors import BadInput, RunLogDamaged
+from bondx_lib.errors import BadInput, GateBlocked, RunLogDamaged
 from bondx_lib.sweep import comparison, text
 from bondx_lib.sweep import plan as plans
 
@@ -243,19 +243,16 @@ def _resumed(run_dir: Path) -> list[str]:
 
 def _ended(folder: Path, name: str, code: int, say: Say) -> int:
     """Say how a run has ended, and return its exit code."""
-    if code == -signal.SIGINT:
-        code = INTERRUPTED
-    log = folder / LOGS_NAME / f"{name}.log"
+    code = INTERRUPTED if code == -signal.SIGINT else code if code >= 0 else LOST
     found = comparison.run_folder(folder, name)
     with contextlib.suppress(RunLogDamaged):
-        if found is not None:
-            seen = Watcher(found).look()
-            say(text.event(name, seen.state_text))
-            if code in (0, 3, INTERRUPTED):
-                return code
-    say(text.event(name, f"exit code {code}, see {log}"))
-    say(text.event(name, _last_line(log)))
-    return code if code > 0 else LOST
+        stopped = "interrupted before it had begun" if code == INTERRUPTED else "has no run folder"
+        say(text.event(name, stopped if found is None else Watcher(found).look().state_text))
+    if code not in (0, GateBlocked.exit_code, INTERRUPTED):
+        log = folder / LOGS_NAME / f"{name}.log"
+        say(text.event(name, f"exit code {code}, see {log}"))
+        say(text.event(name, _last_line(log)))
+    return code
 
 
 def _last_line(log: Path) -> str:

@@ -136,6 +136,28 @@ def test_second_interrupt_is_passed_on(tmp_path: Path) -> None:
     assert statuses == ["interrupted", "waiting"]
 
 
+def test_a_run_may_end_before_it_has_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted or killed while it still loads, a run leaves no folder; both are told apart."""
+    plan = planned(tmp_path, "good-1")
+    lines: list[str] = []
+
+    def say_and_interrupt(line: str) -> None:
+        lines.append(line)
+        if line.endswith("starts"):
+            threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    monkeypatch.setattr(work, "PROGRAM", (sys.executable, "-c", "import time; time.sleep(60)"))
+    assert work.start(plan, say_and_interrupt) == 130
+    assert lines[-1] == "good-1                interrupted before it had begun"
+    killed = "import os; print('dying'); os.kill(os.getpid(), 9)"
+    monkeypatch.setattr(work, "PROGRAM", (sys.executable, "-uc", killed))
+    assert work.start(plan, lines.append) == 1
+    assert lines[-3:] == [
+        "good-1                has no run folder", lines[-2], "good-1                dying",
+    ]  # fmt: skip
+    assert "exit code 1, see" in lines[-2]
+
+
 def test_resuming_what_has_ended_does_nothing(tmp_path: Path) -> None:
     """The exit code is again that of the runs, and no process is started."""
     code, _, folder = started(planned(tmp_path, "good-1", "blocked-1"))
