@@ -108,6 +108,7 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     _parameter_options(parser)
     parser.add_argument("--output", metavar="DIR", help="folder that holds the runs")
     parser.add_argument("--name", help="name of the run")
+    _detach_option(parser)
     _quiet_option(parser)
 
 
@@ -141,7 +142,15 @@ def _base_option(parser: argparse.ArgumentParser) -> None:
 
 def _resume_options(parser: argparse.ArgumentParser) -> None:
     _folder_option(parser)
+    _detach_option(parser)
     _quiet_option(parser)
+
+
+def _detach_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--detach", action="store_true",
+        help="work in a process of its own that outlives this terminal; return once it has begun",
+    )  # fmt: skip
 
 
 def _watch_options(parser: argparse.ArgumentParser) -> None:
@@ -239,7 +248,7 @@ def _validate_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--profile", choices=("exploratory", "standard", "strict"),
-        help="how hard all gates judge (default: standard)",
+        help="how hard all gates judge (default: as the parameters say, standard)",
     )  # fmt: skip
     _parameter_options(parser)
     parser.add_argument(
@@ -296,6 +305,8 @@ def _run(options: argparse.Namespace) -> int:
 
     from bondx_lib import trainer
 
+    if options.detach:
+        return _detach(trainer.prepare(chosen))
     return _work(options, lambda on_open: trainer.run(chosen, on_open))
 
 
@@ -309,11 +320,55 @@ def _parameters(options: argparse.Namespace, named: Mapping[str, str | None]) ->
 
 
 def _resume(options: argparse.Namespace) -> int:
-    folder = _run_folder(options)
-
     from bondx_lib import trainer
 
+    named = Path(options.run_dir or "")
+    folder = named if trainer.is_prepared(named) else _run_folder(options)
+    if options.detach:
+        return _detach(folder)
     return _work(options, lambda on_open: trainer.resume(folder, on_open))
+
+
+def _detach(folder: Path) -> int:
+    """Go on with a run in a process of its own, and say how to watch and to end it."""
+    from bondx_lib.runner import detach
+
+    pid = detach.go_on(folder)
+    print(f"run folder: {folder}", f"process: {pid}", f"watch it: bondx watch {folder}",
+          f"stop it: bondx stop {folder}", f"what it says: {detach.console(folder)}",
+          sep="\n")  # fmt: skip
+    return 0
+
+
+def _pause(options: argparse.Namespace) -> int:
+    return _ask(options, "pause", "waits after this epoch until: bondx continue")
+
+
+def _continue(options: argparse.Namespace) -> int:
+    return _ask(options, "continue", "goes on")
+
+
+def _stop(options: argparse.Namespace) -> int:
+    return _ask(options, "stop", "ends after this epoch, with its report")
+
+
+def _ask(options: argparse.Namespace, wish: str, then: str) -> int:
+    from bondx_lib.runner import control
+
+    folder = _run_folder(options)
+    control.ask(folder, wish)
+    print(f"{folder}: {then}")
+    return 0
+
+
+def _abort(options: argparse.Namespace) -> int:
+    from bondx_lib.runner import control
+
+    folder = _run_folder(options)
+    took = control.abort(folder)
+    print(f"{folder}: its process has ended" + ("" if took == "abort" else f", by {took}"))
+    print(f"go on with: bondx resume {folder}")
+    return 0
 
 
 def _work(options: argparse.Namespace, job: Callable[[Callable[[Path], None]], Any]) -> int:
@@ -388,17 +443,17 @@ def _sweep(options: argparse.Namespace) -> int:
 
 def _refuse_idle(options: argparse.Namespace) -> None:
     """Refuse options that what is asked of a sweep has no use for."""
-    given = {
-        "--set": bool(options.values), "--workers": options.workers is not None,
-        "--json": options.as_json,
-    }  # fmt: skip
-    useful = {"--set", "--workers"} if options.file is not None else (
-        {"--workers"} if options.resume is not None else {"--json"})  # fmt: skip
-    for name, there in given.items():
-        if there and name not in useful:
-            raise BadInput("does not go with what is asked", source="bondx sweep", key=name,
-                           admissible="--set with -f, --workers with -f or --resume, --json with "
-                           "--show")  # fmt: skip
+    starts, resumes = options.file is not None, options.resume is not None
+    for name, given, useful in (
+        ("--set", bool(options.values), starts),
+        ("--workers", options.workers is not None, starts or resumes),
+        ("--json", options.as_json, not (starts or resumes)),
+    ):
+        if given and not useful:
+            raise BadInput(
+                "does not go with what is asked", source="bondx sweep", key=name,
+                admissible="--set with -f, --workers with -f or --resume, --json with --show",
+            )  # fmt: skip
 
 
 def _opened_sweep(folder: Path, opened: list[Path]) -> None:
@@ -671,6 +726,12 @@ _COMMANDS: Final[dict[str, tuple[Command, str, str, Callable[[argparse.ArgumentP
     "run": (_run, "train until a stopping rule speaks and write a report",
             "bondx run -f parameters/smoke.yaml --set dataset_size=50", _run_options),
     "resume": (_resume, "go on with a run that was interrupted", "bondx resume", _resume_options),
+    "pause": (_pause, "let a run wait after its present epoch", "bondx pause", _folder_option),
+    "continue": (_continue, "let a paused run go on", "bondx continue", _folder_option),
+    "stop": (_stop, "let a run end after its present epoch, with a report", "bondx stop",
+             _folder_option),
+    "abort": (_abort, "end the process of a run at once; it can be resumed", "bondx abort",
+              _folder_option),
     "sweep": (_sweep, "run several parameter sets and compare them", SWEEP_EXAMPLE, _sweep_options),
     "watch": (_watch, "follow a run from a second terminal", "bondx watch", _watch_options),
     "status": (_status, "say where a run is", "bondx status --json", _status_options),

@@ -236,7 +236,7 @@ class RunLock:
         file = self.path.open("a+b")
         if not _lock_soon(file):
             file.close()
-            raise RunBusy(str(self.path.parent), _recorded_pid(self.path))
+            raise RunBusy(str(self.path.parent), _recorded(self.path)[0])
         file.truncate(0)
         file.write(
             canonical_json({"pid": os.getpid(), "start": process_start(os.getpid())}).encode()
@@ -251,16 +251,29 @@ class RunLock:
 
     @staticmethod
     def holder(run_dir: Path) -> int | None:
-        """Return the process id that holds the lock of a run folder, or None if nobody does."""
-        path = run_dir / LOCK_NAME
+        """Return the process id that holds the lock of a run folder, or None if nobody does.
+
+        What the file says counts only while the lock is held: a process id that was left behind in
+        it may belong to somebody else by now.
+        """
+        return _recorded(run_dir / LOCK_NAME)[0] if RunLock.held(run_dir) else None
+
+    @staticmethod
+    def held(run_dir: Path) -> bool:
+        """Say whether somebody holds the lock of a run folder."""
         try:
-            with path.open("rb") as file:
+            with (run_dir / LOCK_NAME).open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return _recorded_pid(path)
+            return True
         except OSError:
-            return None
-        return None
+            return False
+        return False
+
+    @staticmethod
+    def owner(run_dir: Path) -> tuple[int | None, str | None]:
+        """Return process id and start of who last took the lock, None for what is not known."""
+        return _recorded(run_dir / LOCK_NAME)
 
 
 def _lock_soon(file: Any) -> bool:
@@ -488,11 +501,14 @@ def _check_fields(kind: str, fields: Mapping[str, Any]) -> None:
         raise ValueError(f"{kind} lacks {sorted(missing)} or does not know {sorted(unknown)}")
 
 
-def _recorded_pid(path: Path) -> int | None:
+def _recorded(path: Path) -> tuple[int | None, str | None]:
+    """Return process id and start that a lock file names."""
     try:
-        return int(json.loads(path.read_text(encoding="utf-8"))["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        record = json.loads(path.read_text(encoding="utf-8"))
+        start = record.get("start")
+        return int(record["pid"]), None if start is None else str(start)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None, None
 
 
 def _apply(state: RunState, event: Event) -> RunState:

@@ -25,6 +25,7 @@ from bondx_lib import parameters as parameter_files
 from bondx_lib.errors import BadInput, EpochFailed, GateBlocked
 from bondx_lib.models import learners, tuning
 from bondx_lib.parameters import Parameters
+from bondx_lib.runner import control, pulse
 from bondx_lib.schema import SCHEMA_VERSION, describe
 
 log = logging.getLogger("bondx")
@@ -77,6 +78,9 @@ class BondXAIAutonomousTrainer:
         self._on_open = on_open
         self._kernel: engine.Kernel | None = None
         self._signal: str | None = None
+        self._wish: str | None = None
+        self._pulse: pulse.Pulse | None = None
+        self._heeds_signals = False
         self._pool = engine.OneShotPool({epoch.RUNNER_VARIABLE: str(os.getpid())})
 
     def run_autonomous_training_loop(self) -> runlog.RunState:
@@ -94,8 +98,9 @@ class BondXAIAutonomousTrainer:
         check_names(self.parameters)
         folder = self._folder()
         with (
-            runlog.RunLock(folder), _logging(folder, self.parameters), _signals(self._interrupt),
-            threadpool_limits(1),
+            runlog.RunLock(folder), _logging(folder, self.parameters),
+            _signals(self._interrupt) as self._heeds_signals,
+            pulse.Pulse(folder, self._abort) as self._pulse, threadpool_limits(1),
         ):  # fmt: skip
             try:
                 self._open()
@@ -213,6 +218,8 @@ class BondXAIAutonomousTrainer:
             "run_finished", status=status, reason=reason, exit_code=EXIT_CODES[status],
             artefacts=digests,
         )  # fmt: skip
+        if self._pulse is not None:
+            self._pulse.end()
         close(folder)
         return self._state()
 
@@ -271,10 +278,20 @@ class BondXAIAutonomousTrainer:
 
     def _interrupt(self, name: str) -> None:
         """Break off what runs: a notebook by ending its kernel, anything else at once."""
-        self._signal = name
+        self._signal = self._wish or name
         if self._kernel is None:
-            raise Interrupted(name)
+            raise Interrupted(self._signal)
         self._kernel.stop()
+
+    def _abort(self) -> None:
+        """Obey ``control/abort``, from the thread that saw it: break off the thread that works."""
+        self._wish = "abort"
+        if self._heeds_signals:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        self._signal = self._wish
+        if (kernel := self._kernel) is not None:
+            kernel.stop()
 
     def _cell_failed(self, number: int, attempt: int, error: engine.CellFailed) -> None:
         events = runlog.read(self._folder() / runlog.LOG_NAME)
@@ -293,14 +310,21 @@ class BondXAIAutonomousTrainer:
 
     def _asked_to_stop(self) -> bool:
         """Obey the control files between epochs: wait while paused, say whether to stop."""
-        control = self._folder() / "control"
-        if (control / "pause").exists():
+        folder = self._folder()
+        if control.asked(folder, "pause"):
             number = len(self._state().committed)
             self._journal().append("paused", epoch=number)
-            while (control / "pause").exists() and not (control / "stop").exists():
+            while control.asked(folder, "pause") and not control.asked(folder, "stop"):
+                self._heed()
                 threading.Event().wait(PAUSE_POLL_SECONDS)
             self._journal().append("continued", epoch=number)
-        return (control / "stop").exists()
+        self._heed()
+        return control.asked(folder, "stop")
+
+    def _heed(self) -> None:
+        """Break off here if that was asked for where no signal could."""
+        if self._signal is not None:
+            raise Interrupted(self._signal)
 
 
 def check_names(parameters: Parameters) -> None:
@@ -331,8 +355,29 @@ def run(parameters: Parameters, on_open: OnOpen | None = None) -> runlog.RunStat
     return BondXAIAutonomousTrainer(parameters, on_open=on_open).run_autonomous_training_loop()
 
 
+def prepare(parameters: Parameters) -> Path:
+    """Make the folder of a new run, to be begun by :func:`resume`, and return it.
+
+    Raises
+    ------
+    BadInput
+        When the base directory cannot be written to, or a name in the parameters is not known.
+    """
+    check_names(parameters)
+    folder = new_run_folder(parameters)
+    artefacts.write_text(folder / epoch.PARAMETERS_NAME, parameters.to_yaml())
+    return folder
+
+
+def is_prepared(run_dir: Path) -> bool:
+    """Say whether a folder holds the parameters of a run that has not begun."""
+    log = run_dir / runlog.LOG_NAME
+    begun = log.is_file() and log.stat().st_size > 0
+    return (run_dir / epoch.PARAMETERS_NAME).is_file() and not begun
+
+
 def resume(run_dir: str | Path, on_open: OnOpen | None = None) -> runlog.RunState:
-    """Go on with a run that was interrupted or lost.
+    """Go on with a run that was interrupted or lost, or begin one that is prepared.
 
     Raises
     ------
@@ -341,12 +386,12 @@ def resume(run_dir: str | Path, on_open: OnOpen | None = None) -> runlog.RunStat
     """
     folder = Path(run_dir)
     path = folder / runlog.LOG_NAME
-    if not path.is_file():
+    if not path.is_file() and not is_prepared(folder):
         raise BadInput(
             "is no run folder: it has no events.jsonl", source=str(folder),
             admissible="a folder that `bondx list` names",
         )  # fmt: skip
-    state = runlog.replay(runlog.read(path))
+    state = runlog.RunState() if is_prepared(folder) else runlog.replay(runlog.read(path))
     if state.finished and evidence.pack_id(folder) is None:
         with runlog.RunLock(folder):
             close(folder)
@@ -580,10 +625,13 @@ def _logging(run_dir: Path, parameters: Parameters) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signals(interrupt: Callable[[str], None]) -> Iterator[None]:
-    """Hand the first SIGINT or SIGTERM over; a second one ends the process at once."""
+def _signals(interrupt: Callable[[str], None]) -> Iterator[bool]:
+    """Hand the first SIGINT or SIGTERM over; a second one ends the process at once.
+
+    Yields whether that is so: only in the main thread.
+    """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield False
         return
 
     def at_once(number: int, frame: FrameType | None) -> None:
@@ -596,7 +644,7 @@ def _signals(interrupt: Callable[[str], None]) -> Iterator[None]:
 
     before = {name: signal.signal(name, cleanly) for name in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield True
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
