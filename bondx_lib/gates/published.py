@@ -41,50 +41,43 @@ Bools = NDArray[np.bool_]
 Sums = Shares | Moments
 
 PATHS: Final = {
-    "oas_ratio.A.p50": 0.9,
-    "oas_ratio.BB.p50": 0.66,
-    "oas_ratio.B.p50": 0.9,
-    "oas_ratio.CCC.p50": 1.52,
-    "half_spread.A": 0.11,
-    "half_spread.BBB": 0.15,
+    "oas_ratio.A.p50": 0.73,
+    "oas_ratio.BB.p50": 0.75,
+    "oas_ratio.B.p50": 0.92,
+    "half_spread.A": 0.09,
+    "half_spread.BBB": 0.13,
     "half_spread.BB": 0.12,
-    "half_spread.B": 0.18,
-    "half_spread.CCC": 0.24,
+    "half_spread.B": 0.15,
+    "half_spread.CCC": 0.26,
     "bid_ask.weekly_median": 0.29,
     "zero_trading_days": 0.26,
     "turnover.quarter": 0.25,
     "liquidity.volume_by_age": 0.07,
-    "coupon_step.twentieth": 0.05,
-    "coupon_step.eighth": 0.09,
+    "coupon_step.twentieth": 0.1,
+    "coupon_step.eighth": 0.1,
     "seniority.senior_unsecured": 0.22,
     "seniority.senior_secured": 0.16,
     "seniority.subordinated": 0.23,
     "issue_size.p50": 0.07,
-    "ig_bond.maturity.p05": 0.06,
-    "ig_bond.maturity.p25": 0.13,
-    "ig_bond.maturity.p50": 0.18,
-    "ig_bond.maturity.p75": 0.16,
-    "ig_bond.maturity.p95": 0.16,
-    "ratio.long_term_debt_capital.A": 0.35,
-    "ratio.long_term_debt_capital.BBB": 0.24,
-    "ratio.long_term_debt_capital.B": 0.17,
-    "ratio.long_term_debt_capital.CCC": 0.3,
+    "ig_bond.maturity.p05": 0.05,
+    "ig_bond.maturity.p25": 0.18,
+    "ig_bond.maturity.p50": 0.22,
+    "ratio.long_term_debt_capital.A": 0.18,
+    "ratio.long_term_debt_capital.BBB": 0.22,
+    "ratio.long_term_debt_capital.B": 0.2,
+    "ratio.long_term_debt_capital.CCC": 0.13,
     "ratio.operating_margin.BB": 0.32,
-    "ratio.operating_margin.B": 0.71,
     "ratio.current_ratio.BBB": 0.17,
-    "ratio.current_ratio.BB": 0.29,
-    "ratio.current_ratio.CCC": 0.32,
+    "ratio.current_ratio.BB": 0.21,
+    "ratio.current_ratio.CCC": 0.22,
     "equity.volatility.p50": 0.08,
     "issuer_mix.A": 0.47,
     "issuer_mix.BB": 0.41,
-    "value_mix_ig.A": 0.83,
-    "value_mix_ig.BBB": 0.73,
-    "transition_1y.BBB.BBB": 0.64,
-    "transition_1y.BB.BB": 1.58,
-    "transition_1y.B.B": 1.19,
+    "transition_1y.BBB.BBB": 0.66,
+    "transition_1y.B.B": 1.53,
     "esg.rater_correlation": 0.55,
-    "news.sentiment_auc": 0.55,
-    "cross_section.slope": 1.25,
+    "news.sentiment_auc": 0.39,
+    "cross_section.slope": 0.11,
 }
 """Standard deviation between macro paths, in units of the tolerance: by how much the deviation of a
 statistic over 200 clean variations of 150 bonds and 36 months exceeds its error between issuers."""
@@ -178,8 +171,10 @@ class View:
         return of(known & (count[cell] > 1), values - mean[cell])
 
     def word(self, column: str) -> NDArray[np.object_]:
-        """Return a column of words."""
-        return self.part.rows[column].to_numpy(object)
+        """Return a column of words, None where there is none."""
+        words = self.part.rows[column].to_numpy(object, copy=True)
+        words[pd.isna(words)] = None
+        return words
 
     def rated(self, letter: str) -> Bools:
         """Mark rows of a letter grade."""
@@ -229,14 +224,14 @@ class Realism(DataGate):
     unit = "published tolerances"
     severity = "warn"
     basis = "sample"
-    false_alarm = 0.02
+    false_alarm = 0.01
     facts: ClassVar[tuple[Fact, ...]] = ()
     any_times: ClassVar[bool] = False
 
     def count(self, part: Part) -> Tally[Any]:
         """Count what each fact needs."""
         with np.errstate(all="ignore"):
-            view = View(part)
+            view = part.noted.setdefault(self.family, View(part))
             sums = {fact.name: fact.count(view) for fact in self.facts}
         return Tally({name: one for name, one in sums.items() if one is not None})
 

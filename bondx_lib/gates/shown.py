@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from bondx_lib.gates.published import Fact, Floats, View, of
+from bondx_lib.gates.published import FEWEST_ISSUERS, Fact, Floats, View, of
 from bondx_lib.gates.tallies import (
     Estimate,
     Interval,
@@ -20,6 +20,7 @@ from bondx_lib.gates.tallies import (
 
 BINS: Final = 256
 AUC_BINS: Final = 40
+UNKNOWN: Final = (float("nan"), (float("nan"), float("nan")))
 
 
 def quantile(
@@ -134,14 +135,18 @@ def mean_ratio(
         if not here.any():
             return None
         parts = [of(side, one)[here] for side in sides for one in (size * found, size)]
-        sums = np.column_stack([sides[0][here], *parts])
-        return Moments.of(grouped(view.part.issuer[here], np.nan_to_num(sums)))
+        sums = np.column_stack([sides[0][here], *parts, sides[1][here]])
+        by_issuer = grouped(view.part.issuer[here], np.nan_to_num(sums))
+        by_issuer[:, -1] = by_issuer[:, -1] > 0
+        return Moments.of(by_issuer)
 
     def read(sums: Moments, confidence: float) -> tuple[float, Interval]:
-        top, top_size, bottom, bottom_size = sums.total[1:]
+        top, top_size, bottom, bottom_size, measures = sums.total[1:]
+        if measures < FEWEST_ISSUERS:
+            return UNKNOWN
         value = float((top / top_size) / (bottom / bottom_size))
         inverse = np.array([1 / top, -1 / top_size, -1 / bottom, 1 / bottom_size])
-        gradient = np.append(0.0, value * inverse)
+        gradient = np.concatenate([[0.0], value * inverse, [0.0]])
         return symmetric(Estimate(value, sums.standard_error(gradient), sums.clusters), confidence)
 
     return Fact(name, count, read, log=True)
@@ -201,18 +206,23 @@ def smaller(
         if not known.any():
             return None
         place = np.clip((found[known] - low) / (high - low) * AUC_BINS, 0, AUC_BINS - 1)
-        marks = np.zeros((int(known.sum()), 1 + 2 * AUC_BINS))
+        marks = np.zeros((int(known.sum()), 2 + 2 * AUC_BINS))
         marks[:, 0] = 1
         column = 1 + place.astype(np.int64) + AUC_BINS * (came[known] <= 0)
         marks[np.arange(len(column)), column] = view.part.weight[known]
-        return Moments.of(grouped(view.part.issuer[known], marks))
+        marks[:, -1] = came[known] > 0
+        by_issuer = grouped(view.part.issuer[known], marks)
+        by_issuer[:, -1] = by_issuer[:, -1] > 0
+        return Moments.of(by_issuer)
 
     def read(sums: Moments, confidence: float) -> tuple[float, Interval]:
-        before, none = sums.total[1 : 1 + AUC_BINS], sums.total[1 + AUC_BINS :]
+        before, none = sums.total[1 : 1 + AUC_BINS], sums.total[1 + AUC_BINS : -1]
+        if sums.total[-1] < FEWEST_ISSUERS:
+            return UNKNOWN
         larger = (none.sum() - none.cumsum() + none / 2) / none.sum()
         less = (before.cumsum() - before / 2) / before.sum()
         value = float(before @ larger / before.sum())
-        gradient = [[0.0], (larger - value) / before.sum(), (less - value) / none.sum()]
+        gradient = [[0.0], (larger - value) / before.sum(), (less - value) / none.sum(), [0.0]]
         error = sums.standard_error(np.concatenate(gradient))
         return symmetric(Estimate(value, error, sums.clusters), confidence)
 
