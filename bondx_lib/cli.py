@@ -112,10 +112,10 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     _quiet_option(parser)
 
 
-def _parameter_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-f", "--file", metavar="FILE", help="parameters file; the defaults if not given"
-    )
+def _parameter_options(
+    parser: argparse.ArgumentParser, file_help: str = "parameters file; the defaults if not given"
+) -> None:
+    parser.add_argument("-f", "--file", metavar="FILE", help=file_help)
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], dest="values",
         help="override one parameter, for example quality_gates.coverage_min=95; may be repeated",
@@ -142,6 +142,11 @@ def _base_option(parser: argparse.ArgumentParser) -> None:
 
 def _resume_options(parser: argparse.ArgumentParser) -> None:
     _folder_option(parser)
+    parser.add_argument(
+        "--fork", action="store_true",
+        help="start a new run, with this one as its parent, under changed parameters or code",
+    )  # fmt: skip
+    _parameter_options(parser, "with --fork, parameters file; the parent's parameters if not given")
     _detach_option(parser)
     _quiet_option(parser)
 
@@ -324,9 +329,26 @@ def _resume(options: argparse.Namespace) -> int:
 
     named = Path(options.run_dir or "")
     folder = named if trainer.is_prepared(named) else _run_folder(options)
+    if options.fork:
+        folder = _forked(options, folder)
+    elif options.file is not None or options.values:
+        raise BadInput(
+            "a run goes on with the parameters that it began with", source="bondx resume",
+            admissible="--fork, to start a new run with others",
+        )  # fmt: skip
     if options.detach:
         return _detach(folder)
     return _work(options, lambda on_open: trainer.resume(folder, on_open))
+
+
+def _forked(options: argparse.Namespace, parent: Path) -> Path:
+    """Return the prepared folder of a new run beside its parent."""
+    from bondx_lib import trainer
+
+    options.file = options.file or str(parent / "parameters.yaml")
+    return trainer.fork(
+        parent, _parameters(options, {"output.base_directory": str(parent.resolve().parent)})
+    )
 
 
 def _detach(folder: Path) -> int:

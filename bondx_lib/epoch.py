@@ -24,7 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from bondx_lib import artefacts, convergence, features, gates, market, models, runlog
+from bondx_lib import artefacts, convergence, features, gates, market, models, provenance, runlog
 from bondx_lib import parameters as parameter_files
 from bondx_lib.errors import BadInput, GateBlocked, RunBusy
 from bondx_lib.market.streams import Streams
@@ -38,6 +38,8 @@ from bondx_lib.schema import SCHEMA_VERSION
 RUNNER_VARIABLE: Final = "BONDX_RUNNER_PID"
 """Tells a kernel whose work it does, so that an orphan never takes a run for its own."""
 PARAMETERS_NAME: Final = "parameters.yaml"
+PARENT_NAME: Final = "parent.json"
+"""Written before the first event of a run that was forked from another, which then repeats it."""
 PREDICTIONS_NAME: Final = "benchmark.npy"
 FINDINGS_NAME: Final = "findings.json"
 WEIGHTS_NAME: Final = "weights.parquet"
@@ -129,6 +131,7 @@ def open_run(run_dir: Path, parameters: Parameters) -> runlog.Journal:
     artefacts.write_text(run_dir / PARAMETERS_NAME, parameters.to_yaml())
     journal = runlog.Journal(run_dir / runlog.LOG_NAME)
     manager = gates.QualityGateManager(parameters)
+    parent = run_dir / PARENT_NAME
     journal.append(
         "run_started",
         log_version=runlog.LOG_VERSION,
@@ -139,10 +142,19 @@ def open_run(run_dir: Path, parameters: Parameters) -> runlog.Journal:
         gates_digest=manager.digest(),
         gates=manager.table(),
         parameters=parameters.model_dump(mode="json"),
+        code=code(parameters),
+        computed_with=provenance.computed_with(),
+        parent=artefacts.read_json(parent) if parent.is_file() else None,
         pid=os.getpid(),
         process_start=runlog.process_start(os.getpid()),
     )
     return journal
+
+
+def code(parameters: Parameters) -> dict[str, str]:
+    """Return a digest of each file that a run is computed by, those of foreign models too."""
+    laws = {f"model {name}": models.get(name) for name in parameters.models}
+    return provenance.code() | provenance.foreign(laws)
 
 
 def take_up(run_dir: Path) -> bool:
@@ -168,7 +180,7 @@ def run_parameters(run_dir: Path, state: runlog.RunState) -> Parameters:
     if parameters.digest() != state.parameters_digest:
         raise BadInput(
             "has been changed since the run was started", source=str(run_dir / PARAMETERS_NAME),
-            admissible="the parameters of the first event; start a new run for others",
+            admissible="the parameters of the first event; for others: bondx resume --fork",
         )  # fmt: skip
     return parameters
 

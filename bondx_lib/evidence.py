@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from bondx_lib import artefacts, gates, runlog
+from bondx_lib import artefacts, gates, provenance, runlog
 from bondx_lib import parameters as parameter_files
 from bondx_lib.errors import BadInput
 
@@ -22,20 +21,10 @@ SUMS_NAME: Final = "SHA256SUMS"
 NOT_SEALED: Final = (SUMS_NAME, runlog.LOCK_NAME)
 NOT_SEALED_FOLDERS: Final = ("control",)
 UNSAFE_SUFFIXES: Final = (".pkl", ".pickle", ".joblib", ".dill")
-LIBRARIES: Final = (
-    "bondx", "numpy", "pandas", "scipy", "scikit-learn", "xgboost", "xgboost-cpu", "lightgbm",
-    "pyarrow", "papermill", "nbclient", "nbconvert", "ipykernel",
-)  # fmt: skip
 
 
 def write_environment(run_dir: Path) -> None:
     """Write what the run was computed with; no names of people, machines or folders."""
-    versions = {}
-    for name in LIBRARIES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     artefacts.write_json(
         run_dir / "evidence" / "environment.json",
         {
@@ -44,7 +33,7 @@ def write_environment(run_dir: Path) -> None:
             "machine": platform.machine(),
             "processors": os.cpu_count(),
             "threads_per_fit": 1,
-            "libraries": versions,
+            "libraries": provenance.versions(),
         },
     )
 

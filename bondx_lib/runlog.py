@@ -59,6 +59,10 @@ KINDS: Final[dict[str, frozenset[str]]] = {
     }.items()
 }
 """Every kind of event and the fields it must have."""
+OPTIONAL: Final[dict[str, frozenset[str]]] = {
+    "run_started": frozenset({"code", "computed_with", "parent"})
+}
+"""Fields that it may have besides: older logs lack them."""
 
 STAGES: Final = ("generate", "gate", "train", "evaluate", "judge", "promote", "commit")
 ENDED: Final = ("converged", "plateaued", "epoch_limit", "blocked", "failed", "stopped")
@@ -370,6 +374,10 @@ class RunState:
         Why it ended, in words.
     name, parameters, parameters_digest, gates_digest, gates, version
         From the first event; ``gates`` holds threshold and severity of each that is on.
+    code, computed_with
+        Digest of each file of code, and versions of libraries, that the run began with.
+    parent
+        The run that this one was forked from, with the digest of its last line then.
     epoch, max_epochs, stage, attempt
         Where it is: the last epoch begun, 0 before the first.
     epochs
@@ -404,6 +412,9 @@ class RunState:
     gates_digest: str = ""
     gates: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
+    code: Mapping[str, str] = field(default_factory=dict)
+    computed_with: Mapping[str, str] = field(default_factory=dict)
+    parent: Mapping[str, Any] | None = None
     epoch: int = 0
     max_epochs: int = 0
     stage: str = ""
@@ -496,7 +507,8 @@ def _event(line: bytes, source: str, seq: int, head: str) -> Event:
 def _check_fields(kind: str, fields: Mapping[str, Any]) -> None:
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is no kind of event; nearest: {nearest(str(kind), KINDS)!r}")
-    missing, unknown = KINDS[kind] - set(fields), set(fields) - KINDS[kind]
+    known = KINDS[kind] | OPTIONAL.get(kind, frozenset())
+    missing, unknown = KINDS[kind] - set(fields), set(fields) - known
     if missing or unknown:
         raise ValueError(f"{kind} lacks {sorted(missing)} or does not know {sorted(unknown)}")
 
@@ -544,6 +556,9 @@ _RUN_EVENTS: Final[dict[str, Any]] = {
         "gates_digest": e["gates_digest"],
         "gates": e["gates"],
         "version": e["version"],
+        "code": e.fields.get("code", {}),
+        "computed_with": e.fields.get("computed_with", {}),
+        "parent": e.fields.get("parent"),
         "max_epochs": e["parameters"].get("max_epochs", 0),
         "pid": e["pid"],
         "process_start": e["process_start"],

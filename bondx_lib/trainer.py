@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -20,7 +20,7 @@ from typing import Any, Final
 import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from bondx_lib import artefacts, engine, epoch, evidence, gates, models, report, runlog
+from bondx_lib import artefacts, engine, epoch, evidence, gates, models, provenance, report, runlog
 from bondx_lib import parameters as parameter_files
 from bondx_lib.errors import BadInput, EpochFailed, GateBlocked
 from bondx_lib.models import learners, tuning
@@ -35,6 +35,8 @@ EXIT_CODES: Final = {
     "interrupted": 130,
 }  # fmt: skip
 PAUSE_POLL_SECONDS: Final = 0.5
+NAMED: Final = 5
+"""How many changed files a refusal names."""
 EXAMINATION_NAME: Final = "examination.json"
 
 OnOpen = Callable[[Path], None]
@@ -244,6 +246,7 @@ class BondXAIAutonomousTrainer:
                 source=str(folder),
             )
         self.parameters = epoch.run_parameters(folder, state)
+        check_code(folder, state, self.parameters)
         check_artefacts(folder, state)
         self._journal().append(
             "run_resumed", epoch=len(state.committed), pid=os.getpid(),
@@ -355,8 +358,15 @@ def run(parameters: Parameters, on_open: OnOpen | None = None) -> runlog.RunStat
     return BondXAIAutonomousTrainer(parameters, on_open=on_open).run_autonomous_training_loop()
 
 
-def prepare(parameters: Parameters) -> Path:
+def prepare(parameters: Parameters, parent: Mapping[str, Any] | None = None) -> Path:
     """Make the folder of a new run, to be begun by :func:`resume`, and return it.
+
+    Parameters
+    ----------
+    parameters
+        What to run.
+    parent
+        The run it was forked from, if any.
 
     Raises
     ------
@@ -365,8 +375,33 @@ def prepare(parameters: Parameters) -> Path:
     """
     check_names(parameters)
     folder = new_run_folder(parameters)
+    if parent is not None:
+        artefacts.write_json(folder / epoch.PARENT_NAME, dict(parent))
     artefacts.write_text(folder / epoch.PARAMETERS_NAME, parameters.to_yaml())
     return folder
+
+
+def fork(run_dir: Path, parameters: Parameters) -> Path:
+    """Make the folder of a new run with another one as its parent, and return it.
+
+    The new run begins anew, under its own parameters and today's code; its first event names the
+    parent and the digest of the last line of the parent's log.
+
+    Raises
+    ------
+    BadInput
+        When the parent is no run, or its log is damaged.
+    """
+    events = runlog.read(run_dir / runlog.LOG_NAME)
+    state = runlog.replay(events)
+    if not events:
+        raise BadInput("has not begun, so nothing can be its child", source=str(run_dir))
+    parent = {
+        "run": run_dir.resolve().name, "digest": events[-1].digest, "events": len(events),
+        "status": state.status, "epochs": len(state.committed),
+        "parameters_digest": state.parameters_digest,
+    }  # fmt: skip
+    return prepare(parameters, parent)
 
 
 def is_prepared(run_dir: Path) -> bool:
@@ -431,6 +466,38 @@ def new_run_folder(parameters: Parameters) -> Path:
             value=str(base), admissible="a folder that can be written to",
         ) from error  # fmt: skip
     raise BadInput("holds too many runs of this second", key="output.base_directory")
+
+
+def check_code(run_dir: Path, state: runlog.RunState, parameters: Parameters) -> None:
+    """Check that code, libraries and gates are those that the run began with.
+
+    A run whose log is of a time when code was not recorded is let through.
+
+    Raises
+    ------
+    BadInput
+        Naming what was changed.
+    """
+    lines = _other_code(state, parameters) if state.code else []
+    here = gates.QualityGateManager(parameters).table()
+    names = sorted(
+        name for name in {*here, *state.gates} if here.get(name) != state.gates.get(name)
+    )
+    lines += [f"the gate {name} is another" for name in names]
+    if lines:
+        more = f" and {len(lines) - NAMED} more" if len(lines) > NAMED else ""
+        raise BadInput(
+            f"was begun with other code: {'; '.join(lines[:NAMED])}{more}", source=str(run_dir),
+            admissible="what it began with; to begin anew with this: bondx resume --fork",
+        )  # fmt: skip
+
+
+def _other_code(state: runlog.RunState, parameters: Parameters) -> list[str]:
+    """Return what has changed of libraries and code since the run began, one line each."""
+    return [
+        *provenance.differences(state.computed_with, provenance.computed_with()),
+        *provenance.differences(state.code, epoch.code(parameters), values=False),
+    ]
 
 
 def check_artefacts(run_dir: Path, state: runlog.RunState) -> None:
