@@ -4,14 +4,14 @@
    threshold over the best so far (K = ``improvement_patience``).
 2. *Quality stable*: the variance of the quality score over those epochs is below its limit and
    their mean is at least ``quality_threshold``.
-3. *Plateau*: rule 1 has held for K epochs more without the run having converged, and the
-   challengers do not gain the threshold per epoch either.
+3. *Plateau*: rule 1 has held for K epochs more without the run having converged, and over the last
+   2 K epochs the challengers do not gain the threshold per epoch either.
 4. *Epoch limit*: ``max_epochs`` epochs are done.
 
 Patience alone proves little: champions change only on evidence, so they stand still for a while on
 a curve that still rises. The *improvement bound* therefore looks at the challengers, one per epoch:
-the upper 95 % bound of the gain per epoch of their mean skill over the last 2 K epochs is below
-the threshold.
+the upper 95 % bound of the gain per epoch of their mean skill over the last 2 K epochs, or the last
+20 if that is more, is below the threshold. From epoch 2 K on fewer will do: all there are.
 
 Only a run that rules 1 and 2 and the bound call settled, whose champions no blocking gate refuses
 and whose models all beat the floor is called converged. Everything here is a pure function of the
@@ -31,6 +31,8 @@ from bondx_lib.parameters import Parameters
 
 PLATEAU_PATIENCES: Final = 2
 WINDOW_PATIENCES: Final = 2
+LONG_WINDOW: Final = 20
+"""Shorter windows, looked at again and again, find some stretch that looks flat too easily."""
 FEWEST_EPOCHS: Final = 3
 """A line through fewer points leaves nothing to tell its error from."""
 CONFIDENCE: Final = 0.95
@@ -138,13 +140,13 @@ def assess(history: Sequence[EpochRecord], parameters: Parameters) -> Verdict:
     """
     patience = parameters.improvement_patience
     idle = idle_epochs([record.score for record in history], parameters.convergence_threshold)
-    recent = _recent(history, parameters)
+    challenges = [record.challenge for record in history]
     needed = (
         _models(history, idle, parameters),
-        _improvement(recent, parameters),
+        _improvement(judged(challenges, patience), parameters),
         _quality(history[-patience:], parameters),
     )
-    plateau = _plateau(idle, recent, parameters)
+    plateau = _plateau(idle, challenges, parameters)
     limit = _limit(len(history), parameters.max_epochs)
     objections = _objections(history[-patience:])
     missing = [rule.sentence for rule in needed if not rule.holds] + objections
@@ -173,12 +175,19 @@ def idle_epochs(scores: Sequence[float], threshold: float) -> int:
     return idle
 
 
-def window(patience: int) -> int:
-    """Return over how many epochs the challengers' gain is judged.
+def judged(scores: Sequence[float], patience: int) -> Sequence[float]:
+    """Return the scores over which the challengers' gain is judged, none while they are too few.
 
-    >>> window(10), window(1)
-    (20, 3)
+    >>> [len(judged(range(epochs), 3)) for epochs in (5, 6, 15, 30)]
+    [0, 6, 15, 20]
+    >>> [len(judged(range(epochs), 15)) for epochs in (29, 30, 60)]
+    [0, 30, 30]
     """
+    least = _least(patience)
+    return scores[-max(least, LONG_WINDOW) :] if len(scores) >= least else ()
+
+
+def _least(patience: int) -> int:
     return max(WINDOW_PATIENCES * patience, FEWEST_EPOCHS)
 
 
@@ -233,24 +242,18 @@ def _last_gain(scores: Sequence[float]) -> float | None:
     return None if len(scores) < 2 else float(scores[-1] - max(scores[:-1]))
 
 
-def _recent(history: Sequence[EpochRecord], parameters: Parameters) -> Trend | None:
-    """Return the trend of the challengers, None while there are too few epochs."""
-    epochs = window(parameters.improvement_patience)
-    if len(history) < epochs:
-        return None
-    return trend([record.challenge for record in history[-epochs:]])
-
-
-def _improvement(recent: Trend | None, parameters: Parameters) -> Rule:
-    threshold, epochs = parameters.convergence_threshold, window(parameters.improvement_patience)
-    if recent is None:
-        sentence = f"The challengers' gain is judged over {epochs} epochs."
+def _improvement(scores: Sequence[float], parameters: Parameters) -> Rule:
+    threshold = parameters.convergence_threshold
+    if not scores:
+        epochs = _least(parameters.improvement_patience)
+        sentence = f"The challengers' gain is judged over at least {epochs} epochs."
         return Rule("improvement bound", False, None, threshold, sentence)
+    found = trend(scores)
     sentence = (
-        f"Over the last {epochs} epochs the challengers' mean skill gained {recent.gain:.5f} an"
-        f" epoch, with 95 % confidence at most {recent.bound:.5f} (below {threshold:g} needed)."
+        f"Over the last {len(scores)} epochs the challengers' mean skill gained {found.gain:.5f} an"
+        f" epoch, with 95 % confidence at most {found.bound:.5f} (below {threshold:g} needed)."
     )
-    return Rule("improvement bound", recent.bound < threshold, recent.bound, threshold, sentence)
+    return Rule("improvement bound", found.bound < threshold, found.bound, threshold, sentence)
 
 
 def _quality(recent: Sequence[EpochRecord], parameters: Parameters) -> Rule:
@@ -268,13 +271,15 @@ def _quality(recent: Sequence[EpochRecord], parameters: Parameters) -> Rule:
     return Rule("quality stability", holds, variance, limit, sentence)
 
 
-def _plateau(idle: int, recent: Trend | None, parameters: Parameters) -> Rule:
-    limit = PLATEAU_PATIENCES * parameters.improvement_patience
-    rising = recent is not None and recent.gain >= parameters.convergence_threshold
+def _plateau(idle: int, challenges: Sequence[float], parameters: Parameters) -> Rule:
+    patience, threshold = parameters.improvement_patience, parameters.convergence_threshold
+    limit = PLATEAU_PATIENCES * patience
+    long = idle >= limit
+    rising = long and trend(challenges[-_least(patience) :]).gain >= threshold
     sentence = f"No champion has improved for {idle} epochs (a plateau after {limit})."
     if rising:
         sentence = f"{sentence[:-1]}, but the challengers still rise."
-    return Rule("plateau", idle >= limit and not rising, float(idle), float(limit), sentence)
+    return Rule("plateau", long and not rising, float(idle), float(limit), sentence)
 
 
 def _limit(done: int, most: int) -> Rule:

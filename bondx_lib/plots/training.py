@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from bondx_lib.convergence import FEWEST_EPOCHS, trend, window
+from bondx_lib.convergence import judged, trend
 from bondx_lib.gates.quality import BANDS
 from bondx_lib.plots.style import (
     BAD,
@@ -177,7 +178,7 @@ def convergence(scores: pd.DataFrame, threshold: float, patience: int) -> Figure
     figure, (level, gain) = panels(2, 1, 4.4, sharex=True)
     level.plot(improved["epoch"], improved["score"], color=INK, marker="o", markersize=4)
     level.scatter(improved["epoch"], improved["challenger"], color=MUTED, s=14, zorder=3)
-    _recent_line(level, improved.tail(window(patience)))
+    _judged_line(level, improved, patience)
     level.set_title("Mean skill of champions (line) and challengers (dots)")
     colours = np.where(improved["improvement"] >= threshold, GOOD, "#9aa5b1")
     gain.bar(improved["epoch"], improved["improvement"], color=colours, width=0.7)
@@ -191,14 +192,14 @@ def convergence(scores: pd.DataFrame, threshold: float, patience: int) -> Figure
     return figure
 
 
-def _recent_line(axes: Axes, recent: pd.DataFrame) -> None:
-    """Draw the line through the challengers that are judged, if there are enough for one."""
-    if len(recent) < FEWEST_EPOCHS:
+def _judged_line(axes: Axes, scores: pd.DataFrame, patience: int) -> None:
+    """Draw the line through the challengers that are judged, once there are enough for one."""
+    heights = judged(scores["challenger"].tolist(), patience)
+    if not heights:
         return
-    epochs = recent["epoch"].to_numpy()
-    gain = trend(recent["challenger"].tolist()).gain
-    heights = recent["challenger"].mean() + gain * (epochs - epochs.mean())
-    axes.plot(epochs, heights, color=BAD, linewidth=1.2, linestyle="--")
+    epochs = scores["epoch"].tail(len(heights)).to_numpy()
+    line = np.mean(heights) + trend(heights).gain * (epochs - epochs.mean())
+    axes.plot(epochs, line, color=BAD, linewidth=1.2, linestyle="--")
 
 
 def describe_convergence(scores: pd.DataFrame, threshold: float, patience: int) -> str:
@@ -206,18 +207,21 @@ def describe_convergence(scores: pd.DataFrame, threshold: float, patience: int) 
     improved = improvements(scores)
     last = improved.tail(patience)
     quiet = int((last["improvement"] < threshold).sum())
-    judged = scores["challenger"].tail(window(patience)).tolist()
-    found = trend(judged) if len(judged) == window(patience) else None
     return (
         f"Mean skill of the champions rose from {scores['score'].iloc[0]:.3f} to "
         f"{scores['score'].iloc[-1]:.3f} over {len(scores)} epochs. Of the last {len(last)} "
         f"epochs {quiet} improved by less than {threshold:g}; {patience} in a row are needed "
-        "to stop. "
-    ) + (
-        f"The challengers are judged by {window(patience)} epochs."
-        if found is None
-        else f"The challengers of the last {len(judged)} epochs (dashed line) gained "
-        f"{found.gain:.5f} an epoch, with 95 % confidence at most {found.bound:.5f}."
+        f"to stop. {_bound_text(judged(scores['challenger'].tolist(), patience))}"
+    )
+
+
+def _bound_text(heights: Sequence[float]) -> str:
+    if not heights:
+        return "The challengers are too few yet to judge their gain."
+    found = trend(heights)
+    return (
+        f"The challengers of the last {len(heights)} epochs (dashed line) gained {found.gain:.5f} "
+        f"an epoch, with 95 % confidence at most {found.bound:.5f}."
     )
 
 

@@ -96,6 +96,15 @@ def test_challengers_that_rise_no_more_end_a_plateau():
     assert ended.rules[1].sentence in ended.reason
 
 
+def test_a_rise_before_the_patience_counts():
+    """With a short patience the last twenty epochs are judged, not only those that look flat."""
+    calm = [0.6] * 6
+    assert assess(challenged(calm), CHOSEN).status == "converged"
+    late = assess(challenged([*np.linspace(0.3, 0.6, 8), *calm]), CHOSEN)
+    assert late.rules[1].observed > CHOSEN.convergence_threshold
+    assert late.status == "plateaued"
+
+
 def test_noise_that_hides_a_gain_forbids_the_word_converged():
     """A bound, not an estimate: these challengers fall on average, but nobody can be sure."""
     noisy = challenged([0.80, 0.82, 0.79, 0.81, 0.80, 0.79])
