@@ -37,8 +37,6 @@ MOST_OF_PUBLISHED: Final = 5.0
 """A spread counts as at most so many times its letter's: a slipped decimal must not make a mean."""
 MOST_APART: Final = 0.7
 """Log spreads within an issuer count as at most so far apart, for the same reason."""
-DEAREST_QUARTER: Final = "oas_level.BBB.p75"
-"""In months of wider spreads the curve is flat or falls; the published slope is one of others."""
 LIQUID_USD: Final = 3e8
 LIQUID_YEARS: Final = 3.0
 
@@ -92,7 +90,7 @@ class BidAsk(Realism):
 
     name = "realism_bid_ask"
     catches = "bonds that are dearer or cheaper to trade than published"
-    columns = ("rating", "date", "bid_ask_bps", "regime_observed")
+    columns = ("rating", "date", "bid_ask_bps", "market_spread_bps", "regime_observed")
     facts = (
         quantile("half_spread.A", _half_spread(("A",)), 0.5, 2000, log=True),
         quantile("half_spread.BBB", _half_spread(("BBB",)), 0.5, 2000, log=True),
@@ -293,8 +291,7 @@ class News(Realism):
 
 
 def _curve_products(view: View) -> Moments | None:
-    usual = view["market_spread_bps"] <= facts.value(DEAREST_QUARTER)
-    here = view.investment_grade & usual & (view["maturity_years"] >= 1)
+    here = view.investment_grade & view.usual & (view["maturity_years"] >= 1)
     long = view.within_issuer(here, np.log(view["maturity_years"]))
     own = np.clip(view.within_issuer(here, np.log(view["spread_bps"])), -MOST_APART, MOST_APART)
     known = np.isfinite(long) & np.isfinite(own)

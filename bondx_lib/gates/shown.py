@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
+from scipy import stats
 
 from bondx_lib.gates.published import FEWEST_ISSUERS, Fact, Floats, View, of
 from bondx_lib.gates.tallies import (
@@ -60,7 +61,8 @@ def quantile(
     def read(sums: Shares, confidence: float) -> tuple[float, Interval]:
         share = np.append(0.0, sums.share)
         rows = sums.effective_rows()[min(int(np.searchsorted(sums.share, part)), BINS - 1)]
-        at = [float(np.interp(p, share, edges)) for p in (part, *wilson(part, rows, confidence))]
+        ends = student_wilson(part, rows, sums.clusters, confidence)
+        at = [float(np.interp(p, share, edges)) for p in (part, *ends)]
         return at[0], (at[1], at[2])
 
     return Fact(name, count, read, log)
@@ -105,8 +107,20 @@ def _percentage(sums: Moments, confidence: float) -> tuple[float, Interval]:
     rows = float(sums.total[2] ** 2 / sums.product[2, 2])
     if 0 < value < 1 and error > 0:
         rows = float(np.clip(value * (1 - value) / error**2, 1, sums.total[0]))
-    low, high = wilson(value, rows, confidence)
+    low, high = student_wilson(value, rows, sums.clusters, confidence)
     return 100 * value, (100 * low, 100 * high)
+
+
+def student_wilson(value: float, rows: float, issuers: int, confidence: float) -> Interval:
+    """Return a Wilson interval that is as much wider as Student's t is with so few issuers.
+
+    >>> low, high = student_wilson(0.5, 100, 8, 0.95)
+    >>> round(low, 3), round(high, 3)
+    (0.385, 0.615)
+    """
+    part = (1 + confidence) / 2
+    wider = stats.t.ppf(part, max(issuers - 1, 1)) / stats.norm.ppf(part)
+    return wilson(value, rows / float(wider) ** 2, confidence)
 
 
 def mean_ratio(
