@@ -132,7 +132,7 @@ class View:
     @cached_property
     def calm(self) -> Bools:
         """Mark rows of usual months that were called an expansion, which is done months late."""
-        return self.usual & (self.word("regime_observed") == "expansion")
+        return np.asarray(self.usual & (self.word("regime_observed") == "expansion"))
 
     @cached_property
     def first_of_bond(self) -> Bools:
