@@ -15,7 +15,7 @@ TEST := $(call installed,test)
 DEV := $(call installed,dev)
 BENCHMARK := $(call installed,benchmark)
 
-.PHONY: run test check lab lock realism calibrate ceilings reference benchmark bench-score bench-models bench-gates bench-model-gates clean help
+.PHONY: run test check lab lock realism calibrate ceilings reference benchmark bench-score bench-models bench-gates bench-model-gates bench-stopping clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
@@ -68,6 +68,9 @@ bench-gates: $(RUN)
 bench-model-gates: $(RUN)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/model_gates.py
 
+bench-stopping: $(RUN)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/stopping.py
+
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -86,6 +89,7 @@ help:
 	@echo "make bench-models  compare the models with other methods (about twenty minutes)"
 	@echo "make bench-gates   measure false alarms and keenness of the gates (minutes)"
 	@echo "make bench-model-gates  measure how many honest models the gates on models fail (an hour)"
+	@echo "make bench-stopping   measure how early and how late the stopping rules are (minutes)"
 	@echo "make clean  remove the environment and all caches, but no run"
 
 $(RUN): | $(BIN)/python
