@@ -236,9 +236,10 @@ class Mix(Realism):
     catches = "more or fewer issuers of a rating than published"
     columns = ("rating", "date")
     facts = tuple(
-        share(f"issuer_mix.{letter}", _rated(letter), lambda view: view.once & (view.letter > 0))
+        share(f"issuer_mix.{letter}", _rated(letter), lambda view: view.once & (view.letter > 0),
+              lasting=True)
         for letter in ("A", "BBB", "BB", "B")
-    )
+    )  # fmt: skip
 
 
 def _raters(first: str, second: str) -> Fact:

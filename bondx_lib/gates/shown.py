@@ -70,7 +70,7 @@ def quantile(
 
 def share(
     name: str, hit: Callable[[View], Any], among: Callable[[View], Any],
-    weight: str | None = None,
+    weight: str | None = None, lasting: bool = False,
 ) -> Fact:  # fmt: skip
     """Return a fact on a percentage of rows, or of the sum of a column over them.
 
@@ -82,6 +82,9 @@ def share(
         From a view to the rows that have the property, and to those that are asked.
     weight
         Column that weighs the rows.
+    lasting
+        Whether an issuer mostly has the property for good, so that its rows tell as much as one.
+        Where next to none has it, that cannot be seen from the rows.
     """
 
     def count(view: View) -> Moments | None:
@@ -94,19 +97,20 @@ def share(
         sums = np.column_stack([np.ones(len(weights)), hits, weights])
         return Moments.of(grouped(view.part.issuer[about], sums))
 
-    return Fact(name, count, _percentage)
+    return Fact(name, count, lambda sums, confidence: _percentage(sums, confidence, lasting))
 
 
-def _percentage(sums: Moments, confidence: float) -> tuple[float, Interval]:
+def _percentage(sums: Moments, confidence: float, lasting: bool) -> tuple[float, Interval]:
     """Return a weighted share and its Wilson interval at its effective number of rows, percent.
 
     A share of 0 or 1 has no variance of its own: it tells as much as so many evenly large issuers.
     """
     estimate = sums.ratio(1, 2)
     value, error = min(estimate.value, 1.0), estimate.standard_error
-    rows = float(sums.total[2] ** 2 / sums.product[2, 2])
+    rows = evenly_large = float(sums.total[2] ** 2 / sums.product[2, 2])
     if 0 < value < 1 and error > 0:
-        rows = float(np.clip(value * (1 - value) / error**2, 1, sums.total[0]))
+        most = evenly_large if lasting else sums.total[0]
+        rows = float(np.clip(value * (1 - value) / error**2, 1, most))
     low, high = student_wilson(value, rows, sums.clusters, confidence)
     return 100 * value, (100 * low, 100 * high)
 
