@@ -85,9 +85,23 @@ def _verdicts(frame: tables.Frame) -> Table:
 def _skills(frame: tables.Frame) -> Table:
     table = _table(*("Run" if name == "run" else name for name in frame.columns))
     table.columns[0].overflow = "fold"
-    for cells in frame.itertuples(index=False):
-        table.add_row(*(str(cell).replace(" (", "\n(") for cell in cells))
+    rows = [[_on_two_lines(str(cell)) for cell in cells] for cells in frame.itertuples(index=False)]
+    for place, column in enumerate(table.columns[1:], start=1):
+        column.min_width = max(len(line) for cells in rows for line in cells[place].split("\n"))
+    for cells in rows:
+        table.add_row(*cells)
     return table
+
+
+def _on_two_lines(cell: str) -> str:
+    r"""Return a number with its interval below it, so that four fit beside one another.
+
+    >>> _on_two_lines("0.50 (0.41 to 0.62)"), _on_two_lines("–")
+    ('0.50\n0.41 to 0.62', '–')
+    """
+    value, _, rest = cell.partition(" (")
+    ends, _, words = rest.partition(")")
+    return f"{value}{words}\n{ends}" if ends else value
 
 
 def _table(*columns: str) -> Table:

@@ -245,9 +245,11 @@ def _ended(folder: Path, name: str, code: int, say: Say) -> int:
     """Say how a run has ended, and return its exit code."""
     code = INTERRUPTED if code == -signal.SIGINT else code if code >= 0 else LOST
     found = comparison.run_folder(folder, name)
-    with contextlib.suppress(RunLogDamaged):
-        stopped = "interrupted before it had begun" if code == INTERRUPTED else "has no run folder"
+    stopped = "interrupted before it had begun" if code == INTERRUPTED else "has no run folder"
+    try:
         say(text.event(name, stopped if found is None else Watcher(found).look().state_text))
+    except RunLogDamaged as error:
+        say(text.event(name, str(error)))
     if code not in (0, GateBlocked.exit_code, INTERRUPTED):
         log = folder / LOGS_NAME / f"{name}.log"
         say(text.event(name, f"exit code {code}, see {log}"))

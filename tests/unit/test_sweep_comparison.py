@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from bondx_lib import report, runlog, sweep
 from bondx_lib.errors import BadInput
@@ -140,9 +142,24 @@ def test_terminal_tables_fit_eighty_columns(compared: comparison.Comparison) -> 
     assert "…" not in shown
     assert all(run.name in shown for run in compared.runs)
     skill = sweep.rows(compared)[0]["skills"]["anomaly"]
-    assert f"({skill['low']:.2f} to {skill['high']:.2f})" in shown
+    assert f"{skill['low']:.2f} to {skill['high']:.2f}" in shown
     assert "damaged" in shown
     assert "waiting" in shown
+
+
+def test_four_wide_intervals_stay_whole() -> None:
+    """Names of sixteen letters beside four intervals of two negative ends each fit as they are."""
+    cell = "−2.05 (−2.71 to −0.18)"
+    names = ["run", "Spread", "Downgrade", "Liquidity shock", "Anomaly"]
+    frame = pd.DataFrame([["recession-seed42", *[cell] * 4]], columns=names)
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    with console.capture() as capture:
+        console.print(text._skills(frame))
+    *_, values, ends = [line.rstrip() for line in capture.get().splitlines()]
+    assert values.split() == ["recession-seed42", *["−2.05"] * 4]
+    assert ends.count("−2.71 to −0.18") == 4
+    foreign = text._on_two_lines("0.50 (0.41 to 0.62) of the floor")
+    assert foreign == "0.50 of the floor\n0.41 to 0.62"
 
 
 def test_settings_are_means_over_seeds(compared: comparison.Comparison) -> None:

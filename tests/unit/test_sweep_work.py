@@ -158,6 +158,17 @@ def test_a_run_may_end_before_it_has_begun(tmp_path: Path, monkeypatch: pytest.M
     assert "exit code 1, see" in lines[-2]
 
 
+def test_a_log_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    """The line in question is named where the run's last state would stand; the code counts."""
+    run_dir = tmp_path / "20260101T000000Z-one-abcdef"
+    run_dir.mkdir()
+    (run_dir / runlog.LOG_NAME).write_text("{}\n")
+    lines: list[str] = []
+    assert work._ended(tmp_path, "one", 0, lines.append) == 0
+    assert lines[0].startswith("one ")
+    assert "line 1: is no event" in lines[0]
+
+
 def test_resuming_what_has_ended_does_nothing(tmp_path: Path) -> None:
     """The exit code is again that of the runs, and no process is started."""
     code, _, folder = started(planned(tmp_path, "good-1", "blocked-1"))
