@@ -5,6 +5,8 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
     $$each -c '$(SUPPORTED)' 2>/dev/null && echo $$each && break; done)
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 UV := $(shell command -v uv 2>/dev/null)
+# One process for each core: tests of one file stay together.
+TEST_PROCESSES ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -15,7 +17,7 @@ TEST := $(call installed,test)
 DEV := $(call installed,dev)
 BENCHMARK := $(call installed,benchmark)
 
-.PHONY: run test check lab lock realism calibrate ceilings reference benchmark bench-score bench-models bench-gates bench-model-gates bench-stopping clean help
+.PHONY: run test check lab lock realism calibrate ceilings reference benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
@@ -23,7 +25,7 @@ run: $(RUN)
 
 test: $(TEST)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -n $(TEST_PROCESSES) --dist loadfile
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
@@ -59,6 +61,9 @@ benchmark: $(RUN)
 bench-score: $(RUN)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/score.py
 
+bench-validate: $(RUN)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/validate.py
+
 bench-models: $(BENCHMARK)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/models.py
 
@@ -86,6 +91,7 @@ help:
 	@echo "make reference  make the frozen reference of the gates again (minutes)"
 	@echo "make benchmark  measure the speed and the memory of drawing markets"
 	@echo "make bench-score   measure how fast a million rows are scored"
+	@echo "make bench-validate  measure how fast one and ten million rows are validated (minutes)"
 	@echo "make bench-models  compare the models with other methods (about twenty minutes)"
 	@echo "make bench-gates   measure false alarms and keenness of the gates (minutes)"
 	@echo "make bench-model-gates  measure how many honest models the gates on models fail (an hour)"
