@@ -288,6 +288,8 @@ def count_part(job: Job, table: pa.Table) -> Counted:
                        admissible="one worker")  # fmt: skip
     part = rows.part_of_rows(table, job.layout)
     tallies = manager.count(part, job.names)
+    # What gates noted may hold the part itself, which would then outlive its turn.
+    part.noted.clear()
     return Counted(Extent.of(part), tallies, examples(part, tallies))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import tempfile
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -458,6 +460,29 @@ def test_nothing_is_left_behind(
     with pytest.raises(KeyboardInterrupt):
         judged(panel, tmp_path, rows_a_part=150, progress=stop)
     assert not any(place.iterdir())
+
+
+def test_a_part_is_let_go_when_it_has_been_counted(
+    panel: Frame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without waiting for the collector of cycles: memory is that of one part, not of many."""
+    seen: list[weakref.ref[gates.Part]] = []
+    own = rows.part_of_rows
+
+    def watched(table: pa.Table, plan: layout.Layout) -> gates.Part:
+        assert all(part() is None for part in seen)
+        part = own(table, plan)
+        seen.append(weakref.ref(part))
+        return part
+
+    monkeypatch.setattr(rows, "part_of_rows", watched)
+    source = written(panel, tmp_path / "bonds.parquet")
+    gc.disable()
+    try:
+        validation.validate(source, rows_a_part=300)
+    finally:
+        gc.enable()
+    assert len(seen) > 3
 
 
 def test_a_gate_of_this_process_alone_is_not_forgotten(panel: Frame) -> None:
