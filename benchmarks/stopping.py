@@ -163,13 +163,13 @@ def measure(curves: Sequence[Mapping[str, Any]], runs: int, workers: int) -> dic
     return {
         "runs": runs, "threshold": chosen.convergence_threshold, "max_epochs": chosen.max_epochs,
         "patience": chosen.improvement_patience,
-        "noise": {
-            name: {"size": size, "correlation": correlation, "margin": margin}
+        "noise": [
+            {"model": name, "size": size, "correlation": correlation, "margin": margin}
             for name, size, correlation, margin in zip(
                 curves[0]["models"], noise.size.tolist(), noise.correlation.tolist(),
                 noise.margin.tolist(), strict=True,
             )
-        },
+        ],
         "rows": found,
         "lines": LOOKS * runs,
         "looks": {f"{one:g}": single_look(one, LOOKS * runs) for one in CORRELATIONS},
@@ -318,11 +318,14 @@ def _shapes() -> list[list[str]]:
     return [[name, f"`{shape.words}`"] for name, shape in SHAPES.items()]
 
 
-def _noise(noise: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
+def _noise(noise: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     return [
-        [name, f"{one['size'] / 40:.4f}", f"{one['correlation']:.2f}", f"{one['margin']:.4f}"]
-        for name, one in noise.items()
-    ]
+        [
+            one["model"], f"{one['size'] / 40:.4f}", f"{one['correlation']:.2f}",
+            f"{one['margin']:.4f}",
+        ]
+        for one in noise
+    ]  # fmt: skip
 
 
 def _cells(row: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:
@@ -439,7 +442,8 @@ The bound is judged after every epoch, and what counts is the whole run, as abov
 REAL: Final = """\
 ## Real runs
 
-Default runs that were made to go on, judged afterwards with K = {patience}:
+Default runs, judged epoch by epoch with K = {patience}; some were broken off after 40 epochs,
+whatever the rules said:
 """
 
 if __name__ == "__main__":

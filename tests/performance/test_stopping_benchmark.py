@@ -74,7 +74,7 @@ def test_the_committed_result_is_of_these_rules(stopping, committed):
     assert (committed["patience"], committed["max_epochs"]) == (10, chosen.max_epochs)
     curves = artefacts.read_json(RESULTS / "curves.json")
     noise = stopping.noise_of(curves)
-    sizes = [one["size"] for one in committed["noise"].values()]
+    sizes = [one["size"] for one in committed["noise"]]
     assert noise.size == pytest.approx(sizes, rel=1e-6)
     real = [stopping.replayed(curve, chosen) for curve in curves]
     assert real == committed["real"]
