@@ -23,7 +23,7 @@ ROOT: Final = Path(__file__).parents[1]
 RESULT: Final = ROOT / "benchmarks" / "results" / "gates.json"
 MODELS: Final = ROOT / "benchmarks" / "results" / "model_gates.json"
 PAGE: Final = ROOT / "docs" / "gates.md"
-CLEAN, DAMAGED = 400, 25
+CLEAN, DAMAGED = 300, 20
 SMALL: Final = (3, 2)
 
 
@@ -140,20 +140,22 @@ MODEL_HEADINGS: Final = [*HEADINGS[:4], "failed", "of models"]
 
 def _measures(gate: Gate, result: Mapping[str, Any]) -> list[str]:
     row, control = result["gates"][gate.name], CONTROLS[gate.name]
-    amount = (
-        "more than " + f"{control.amounts[-1]:g}" if row["least"] is None else f"{row['least']:g}"
-    )
+    amount, share = row["least"], ""
+    if amount is None:
+        amount = control.amounts[-1]
+        share = f" (in {100 * row['noticed'][f'{amount:g}']:.0f} %)"
     return [
         _rate(row["failed"], result["clean"]),
         f"{100 * gate.false_alarm:g} %",
-        f"{amount} {control.unit}: {control.what}",
+        f"{amount:g} {control.unit}{share}: {control.what}",
     ]
 
 
 def _limit(gate: Gate) -> str:
-    limit = gate.limit
     if gate.parameter:
         limit = float(getattr(parameters.default().quality_gates, gate.parameter))
+    else:
+        limit = gate.limit
     text = " to ".join(f"{end:g}" for end in limit) if isinstance(limit, tuple) else f"{limit:g}"
     return f"{text} {gate.unit}".strip()
 
@@ -219,7 +221,8 @@ the damage that the market injects. Of {clean} clean variations the whole set re
 {rate}, with the exact 95 % interval. Their mean quality score is {mean:.3f}, and 5 % of them score
 below {least:.3f}. *False alarms*: share of the clean variations in which the gate failed,
 with its exact 95 % interval, beside the nominal rate. *Least noticed*: the smallest amount of
-damage of the gate's own kind from which on it failed in 80 % of {damaged} damaged variations.
+damage of the gate's own kind from which on it failed in 80 % of {damaged} damaged variations; where
+no amount did, the largest that was tried, and the share in which it failed.
 
 Gates on models judged all models that {pools} separate pools of {variations} variations taught; of
 {closely} pools also closely, as champions at the end of a run. *Failed* is their share, with its
@@ -235,6 +238,7 @@ Ten lines in a notebook or a module:
 ```python
 from bondx_lib import gates
 
+
 class DearBonds(gates.RowGate):
     \"\"\"Bonds at more than twice their face are rare.\"\"\"
 
@@ -243,6 +247,7 @@ class DearBonds(gates.RowGate):
 
     def bad(self, rows):
         return rows["clean_price"] > 200
+
 
 gates.register(DearBonds)
 ```

@@ -316,13 +316,17 @@ class LeakageFeatures(_NoneOf):
 
 
 class LeakageShuffle(ModelGate):
-    """Taught on shuffled labels, the same model knows nothing."""
+    """Taught on shuffled labels, the same model knows nothing.
+
+    The interval is that of the market it is judged on. What few months of the pool happen to teach
+    is not in it, so the limit leaves room: without any leak the lower end stays below 0.1.
+    """
 
     name = "leakage_shuffle"
     catches = "knowledge that does not come from the labels"
     measure = "shuffled_skill"
     severity = "block"
-    limit = 0.05
+    limit = 0.2
     unit = "of the way from floor to ceiling"
 
     def judge(self, value: Any, setting: Setting) -> Iterator[Judgement]:

@@ -21,6 +21,7 @@ from multiprocessing import get_context
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from scipy.stats import beta
 
 from bondx_lib import market
@@ -137,6 +138,18 @@ def least(amounts: Sequence[float], shares: Sequence[float] | np.ndarray) -> flo
             break
         enough = float(amount)
     return enough
+
+
+def curves(measured: Sequence[Keenness]) -> pd.DataFrame:
+    """Return one row per gate and amount: gate, what is damaged, unit, amount, share noticed."""
+    return pd.DataFrame(
+        {
+            "gate": one.gate, "what": CONTROLS[one.gate].what, "unit": CONTROLS[one.gate].unit,
+            "amount": amount, "noticed": share,
+        }
+        for one in measured
+        for amount, share in one.noticed.items()
+    )  # fmt: skip
 
 
 def rate(hits: int, trials: int) -> tuple[float, float, float]:
