@@ -196,7 +196,7 @@ def _skill_dot(ax: Axes, position: int, row: pd.Series, colour: str) -> None:
     ax.plot(ends, [position] * 2, color=colour, linewidth=5, alpha=0.35, solid_capstyle="butt")
     inside = float(np.clip(row["skill"], left, right))
     ax.plot(inside, position, "o", color=colour, markersize=8, clip_on=False)
-    ax.annotate(f"{row['skill']:.2f}".replace("-", "−"), (inside, position), xytext=(0, 8),
+    ax.annotate(f"{row['skill']:z.2f}".replace("-", "−"), (inside, position), xytext=(0, 8),
                 textcoords="offset points", ha="center", fontsize=9.5, color=INK)  # fmt: skip
 
 

@@ -140,14 +140,14 @@ def percent(value: float | None, digits: int = 1) -> str:
 def interval(value: float | None, low: float | None, high: float | None) -> str:
     """Return a score with its interval, two digits after the point.
 
-    >>> interval(0.5, 0.41, 0.62)
-    '0.50 (0.41 to 0.62)'
+    >>> interval(0.5, 0.41, 0.62), interval(-0.001, -0.5, 0.5)
+    ('0.50 (0.41 to 0.62)', '0.00 (−0.50 to 0.50)')
     """
     if value is None:
         return "–"
     if low is None or high is None:
-        return f"{value:.2f}".replace("-", "−")
-    return f"{value:.2f} ({low:.2f} to {high:.2f})".replace("-", "−")
+        return f"{value:z.2f}".replace("-", "−")
+    return f"{value:z.2f} ({low:z.2f} to {high:z.2f})".replace("-", "−")
 
 
 def table(

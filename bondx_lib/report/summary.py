@@ -188,8 +188,8 @@ def _sentence(model: str, scores: Mapping[str, Any]) -> str:
             f"{title(model)}: the draw is too small to say how much it knows about {target}; on "
             "it, even the true law does no better than no model."
         )
-    percent = f"{100 * known:.0f} %".replace("-", "−")
-    span = f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %)".replace("-", "−")
+    percent = f"{100 * known:z.0f} %".replace("-", "−")
+    span = f"(95 % interval {100 * low:z.0f} to {100 * high:z.0f} %)".replace("-", "−")
     doubt = ", which is not shown to be more than nothing" if low <= 0 else ""
     if scores["ceiling"] is None:
         return (
