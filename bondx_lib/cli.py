@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -20,6 +21,7 @@ from typing import Any, Final, NoReturn
 from bondx_lib.errors import BadInput, BondXError, EpochFailed, GateBlocked, nearest
 
 INTERRUPTED: Final = 130
+DEBUG: Final = "--debug"
 NEWEST: Final = ""
 """Stands for a folder that was left out."""
 SHOW_SECONDS: Final = 5.0
@@ -51,23 +53,37 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        chosen = _parser().parse_args(_known(sys.argv[1:] if arguments is None else arguments))
+        chosen = _parser().parse_args(_known(words))
         code: int = chosen.command(chosen)
         sys.stdout.flush()
         return code
     except EpochFailed as failure:
-        print(failure.traceback, f"error: {failure}", sep="\n", file=sys.stderr)
-        return failure.exit_code
+        print(failure.traceback, file=sys.stderr)
+        return _report_error(failure, failure.exit_code, words)
     except BondXError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return _report_error(error, error.exit_code, words)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        from bondx_lib.runner import storage
+
+        if storage.name_of(error) is None:
+            raise
+        return _report_error(error, 1, words)
+
+
+def _report_error(error: Exception, exit_code: int, words: Sequence[str]) -> int:
+    """Say what went wrong in one sentence, below its traceback if asked for; return the code."""
+    if DEBUG in words:
+        traceback.print_exception(error)
+    print(f"error: {error}", file=sys.stderr)
+    return exit_code
 
 
 def _known(arguments: Sequence[str]) -> Sequence[str]:
@@ -109,6 +125,7 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="DIR", help="folder that holds the runs")
     parser.add_argument("--name", help="name of the run")
     _detach_option(parser)
+    _debug_option(parser)
     _quiet_option(parser)
 
 
@@ -148,7 +165,15 @@ def _resume_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     _parameter_options(parser, "with --fork, parameters file; the parent's parameters if not given")
     _detach_option(parser)
+    _debug_option(parser)
     _quiet_option(parser)
+
+
+def _debug_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        DEBUG, action="store_true",
+        help="keep every message in the run's log file, and show where an error came from",
+    )  # fmt: skip
 
 
 def _detach_option(parser: argparse.ArgumentParser) -> None:
@@ -311,8 +336,8 @@ def _run(options: argparse.Namespace) -> int:
     from bondx_lib import trainer
 
     if options.detach:
-        return _detach(trainer.prepare(chosen))
-    return _work(options, lambda on_open: trainer.run(chosen, on_open))
+        return _detach(trainer.prepare(chosen), options)
+    return _work(options, lambda on_open: trainer.run(chosen, on_open, **_log_options(options)))
 
 
 def _parameters(options: argparse.Namespace, named: Mapping[str, str | None]) -> Any:
@@ -337,8 +362,8 @@ def _resume(options: argparse.Namespace) -> int:
             admissible="--fork, to start a new run with others",
         )  # fmt: skip
     if options.detach:
-        return _detach(folder)
-    return _work(options, lambda on_open: trainer.resume(folder, on_open))
+        return _detach(folder, options)
+    return _work(options, lambda on_open: trainer.resume(folder, on_open, **_log_options(options)))
 
 
 def _forked(options: argparse.Namespace, parent: Path) -> Path:
@@ -351,11 +376,16 @@ def _forked(options: argparse.Namespace, parent: Path) -> Path:
     )
 
 
-def _detach(folder: Path) -> int:
+def _log_options(options: argparse.Namespace) -> dict[str, str]:
+    """Return what is to be another way in the run's log file than the parameters say."""
+    return {"log_level": "DEBUG"} if options.debug else {}
+
+
+def _detach(folder: Path, options: argparse.Namespace) -> int:
     """Go on with a run in a process of its own, and say how to watch and to end it."""
     from bondx_lib.runner import detach
 
-    pid = detach.go_on(folder)
+    pid = detach.go_on(folder, [DEBUG] if options.debug else [])
     print(f"run folder: {folder}", f"process: {pid}", f"watch it: bondx watch {folder}",
           f"stop it: bondx stop {folder}", f"what it says: {detach.console(folder)}",
           sep="\n")  # fmt: skip

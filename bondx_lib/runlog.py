@@ -8,6 +8,7 @@ an error that names the line.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -16,6 +17,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -141,16 +143,27 @@ class Journal:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         record = {"seq": self._seq, "at": at, "event": event, "prev": self._head, **fields}
         line = (canonical_json(record) + "\n").encode()
-        with self.path.open("ab") as file:
+        with self.path.open("ab", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if os.fstat(file.fileno()).st_size != self._size:
                 raise RunBusy(str(self.path), None)
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+            _write_whole(file, line, self._size)
         written = Event(self._seq, at, event, fields, self._head, hashlib.sha256(line).hexdigest())
         self._seq, self._head, self._size = self._seq + 1, written.digest, self._size + len(line)
         return written
+
+
+def _write_whole(file: FileIO, line: bytes, size: int) -> None:
+    """Write a line to the end of a log and flush it to disk, or leave the log as it was."""
+    try:
+        rest = memoryview(line)
+        while rest:
+            rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+    except BaseException:
+        with contextlib.suppress(OSError):
+            file.truncate(size)
+        raise
 
 
 def read(path: Path, *, tolerate_torn: bool = True) -> list[Event]:

@@ -11,10 +11,10 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 import pandas as pd
@@ -25,14 +25,14 @@ from bondx_lib import parameters as parameter_files
 from bondx_lib.errors import BadInput, EpochFailed, GateBlocked
 from bondx_lib.models import learners, tuning
 from bondx_lib.parameters import Parameters
-from bondx_lib.runner import control, pulse
+from bondx_lib.runner import control, logs, pulse, signals, storage
 from bondx_lib.schema import SCHEMA_VERSION, describe
 
 log = logging.getLogger("bondx")
 
 EXIT_CODES: Final = {
     "converged": 0, "plateaued": 0, "epoch_limit": 0, "stopped": 0, "failed": 1, "blocked": 3,
-    "interrupted": 130,
+    "interrupted": signals.INTERRUPTED,
 }  # fmt: skip
 PAUSE_POLL_SECONDS: Final = 0.5
 NAMED: Final = 5
@@ -61,6 +61,8 @@ class BondXAIAutonomousTrainer:
         A run to go on with; a new one is made if not given.
     on_open
         Called with the run folder as soon as it exists.
+    log_level
+        Least severe message that the log file keeps, in place of the parameters' level.
 
     Examples
     --------
@@ -74,10 +76,13 @@ class BondXAIAutonomousTrainer:
         config: Parameters | str | Path | None = None,
         run_dir: str | Path | None = None,
         on_open: OnOpen | None = None,
+        log_level: str | None = None,
     ) -> None:
         self.parameters = config if isinstance(config, Parameters) else self._load_config(config)
         self.run_dir = Path(run_dir) if run_dir is not None else None
         self._on_open = on_open
+        self._log_level = log_level or self.parameters.logging.level
+        self._log: logs.RunLog | None = None
         self._kernel: engine.Kernel | None = None
         self._signal: str | None = None
         self._wish: str | None = None
@@ -96,38 +101,47 @@ class BondXAIAutonomousTrainer:
             When a blocking gate refused every draw of an epoch.
         EpochFailed
             When an epoch's notebook failed.
+        StorageFailed
+            When the disk took no more; the run can be resumed.
         """
         check_names(self.parameters)
         folder = self._folder()
         with (
-            runlog.RunLock(folder), _logging(folder, self.parameters),
-            _signals(self._interrupt) as self._heeds_signals,
-            pulse.Pulse(folder, self._abort) as self._pulse, threadpool_limits(1),
+            storage.explained(folder), runlog.RunLock(folder),
+            logs.RunLog(folder, self._log_level) as self._log,
+            signals.heeded(self._interrupt) as self._heeds_signals,
         ):  # fmt: skip
             try:
-                self._open()
-                self._generate_initial_datasets()
-                while not self._check_convergence():
-                    if self._asked_to_stop():
-                        return self._finalize_training("stopped", "stopped on request")
-                    self._train_all_models()
-                    self._validate_quality()
-                    self._update_convergence_status()
-                verdict = self._state().verdict or {}
-                return self._finalize_training(verdict["status"], verdict["reason"])
+                with pulse.Pulse(folder, self._abort) as self._pulse, threadpool_limits(1):
+                    return self._until_verdict()
             except Interrupted as interruption:
-                if not self._state().finished:
-                    self._journal().append("run_interrupted", signal=interruption.name)
-                return self._state()
-            except GateBlocked as blocked:
-                self._finalize_training("blocked", str(blocked))
-                raise
-            except EpochFailed as failure:
-                log.error("%s\n%s", failure, failure.traceback)
-                self._finish("failed", str(failure))
+                return self._interrupted(interruption.name)
+            except (OSError, storage.StorageFailed) as error:
+                self._note_failed_disk(error)
                 raise
             finally:
                 self._pool.close()
+
+    def _until_verdict(self) -> runlog.RunState:
+        """Train until a stopping rule speaks or a request comes, and close the run."""
+        try:
+            self._open()
+            self._generate_initial_datasets()
+            while not self._check_convergence():
+                if self._asked_to_stop():
+                    return self._finalize_training("stopped", "stopped on request")
+                self._train_all_models()
+                self._validate_quality()
+                self._update_convergence_status()
+            verdict = self._state().verdict or {}
+            return self._finalize_training(verdict["status"], verdict["reason"])
+        except GateBlocked as blocked:
+            self._finalize_training("blocked", str(blocked))
+            raise
+        except EpochFailed as failure:
+            log.error("%s\n%s", failure, failure.traceback)
+            self._finish("failed", str(failure))
+            raise
 
     def _load_config(self, path: str | Path | None) -> Parameters:
         """Return the parameters of a file, or the defaults."""
@@ -157,10 +171,15 @@ class BondXAIAutonomousTrainer:
         number = len(state.committed) + 1
         first = 1 + (state.attempt if state.epoch == number else 0)
         last = first + self.parameters.execution.retries
+        self._note_epoch(number)
         for attempt in range(first, last + 1):
             try:
                 return self._execute(number, attempt)
             except engine.KernelLost as lost:
+                if len(self._state().committed) == number:
+                    log.warning("epoch %d: %s, after it was committed", number, lost)
+                    return None
+                self._blame_disk(number, "KernelLost", str(lost))
                 again = attempt < last
                 self._journal().append(
                     "epoch_failed", epoch=number, attempt=attempt, error="KernelLost",
@@ -196,6 +215,7 @@ class BondXAIAutonomousTrainer:
         """Open the audit market, export the final dataset, close the log, report, seal."""
         folder = self._folder()
         state = self._state()
+        self._note_epoch(None)
         if state.committed:
             epoch.place_champions(folder)
             if self.parameters.advanced.options and state.options is None:
@@ -222,7 +242,7 @@ class BondXAIAutonomousTrainer:
         )  # fmt: skip
         if self._pulse is not None:
             self._pulse.end()
-        close(folder)
+        close(folder, self._log)
         return self._state()
 
     def _folder(self) -> Path:
@@ -258,6 +278,7 @@ class BondXAIAutonomousTrainer:
         folder = self._folder()
         kernel, temperature = self._pool.take()
         self._journal().append("epoch_started", epoch=number, attempt=attempt, kernel=temperature)
+        log.info("epoch %d, attempt %d: %s kernel %s", number, attempt, temperature, kernel.pid)
         if number < self.parameters.max_epochs:
             self._pool.prepare()
         self._kernel = kernel
@@ -270,6 +291,7 @@ class BondXAIAutonomousTrainer:
                 self.parameters.execution.epoch_timeout_seconds,
             )
         except engine.KernelLost:
+            runlog.repair_tail(folder / runlog.LOG_NAME)  # it may have died while it wrote
             if self._signal is None:
                 raise
         except engine.CellFailed as error:
@@ -305,11 +327,45 @@ class BondXAIAutonomousTrainer:
                 if f["severity"] == "block" and f["verdict"] == "fail"
             )
             raise GateBlocked(error.message, failing) from None
+        self._blame_disk(number, error.error, error.message)
         self._journal().append(
             "epoch_failed", epoch=number, attempt=attempt, error=error.error,
             message=error.message, retry=False,
         )  # fmt: skip
         raise EpochFailed(number, error.error, error.message, error.traceback) from None
+
+    def _note_epoch(self, number: int | None) -> None:
+        """Name the epoch at work in the log file's lines."""
+        if self._log is not None:
+            self._log.current_epoch = number
+
+    def _blame_disk(self, number: int, error: str, message: str) -> None:
+        """Break off where an epoch failed for want of a disk: the run itself has not failed."""
+        failure = storage.blamed(self._folder(), f"epoch {number}", f"{error}: {message}")
+        if failure is not None:
+            raise failure
+
+    def _note_failed_disk(self, error: OSError | storage.StorageFailed) -> None:
+        """Say in the logs that the disk broke the run off, as far as it still takes a line."""
+        log.error("%s", error, exc_info=error)
+        name = storage.name_of(error)
+        with contextlib.suppress(OSError, BadInput):
+            if name is not None and not self._state().finished:
+                self._journal().append("run_interrupted", signal=name)
+
+    def _interrupted(self, name: str) -> runlog.RunState:
+        """Note that a signal broke the run off; return its state."""
+        folder = self._folder()
+        state = self._state()
+        if not state.finished:
+            self._journal().append("run_interrupted", signal=name)
+            return self._state()
+        if evidence.pack_id(folder) is not None:
+            return state
+        reason = f"interrupted by {name}; it has ended ({state.status}), without report and seal"
+        return replace(
+            state, status="interrupted", reason=reason, exit_code=EXIT_CODES["interrupted"]
+        )
 
     def _asked_to_stop(self) -> bool:
         """Obey the control files between epochs: wait while paused, say whether to stop."""
@@ -353,9 +409,12 @@ def check_names(parameters: Parameters) -> None:
     gates.QualityGateManager(parameters)
 
 
-def run(parameters: Parameters, on_open: OnOpen | None = None) -> runlog.RunState:
-    """Start a new run and bring it to a verdict."""
-    return BondXAIAutonomousTrainer(parameters, on_open=on_open).run_autonomous_training_loop()
+def run(
+    parameters: Parameters, on_open: OnOpen | None = None, log_level: str | None = None
+) -> runlog.RunState:
+    """Start a new run and bring it to a verdict; parameters as of the trainer."""
+    trainer = BondXAIAutonomousTrainer(parameters, on_open=on_open, log_level=log_level)
+    return trainer.run_autonomous_training_loop()
 
 
 def prepare(parameters: Parameters, parent: Mapping[str, Any] | None = None) -> Path:
@@ -411,7 +470,9 @@ def is_prepared(run_dir: Path) -> bool:
     return (run_dir / epoch.PARAMETERS_NAME).is_file() and not begun
 
 
-def resume(run_dir: str | Path, on_open: OnOpen | None = None) -> runlog.RunState:
+def resume(
+    run_dir: str | Path, on_open: OnOpen | None = None, log_level: str | None = None
+) -> runlog.RunState:
     """Go on with a run that was interrupted or lost, or begin one that is prepared.
 
     Raises
@@ -427,19 +488,30 @@ def resume(run_dir: str | Path, on_open: OnOpen | None = None) -> runlog.RunStat
             admissible="a folder that `bondx list` names",
         )  # fmt: skip
     state = runlog.RunState() if is_prepared(folder) else runlog.replay(runlog.read(path))
-    if state.finished and evidence.pack_id(folder) is None:
-        with runlog.RunLock(folder):
-            close(folder)
-        return state
     parameters = parameter_files.load(folder / epoch.PARAMETERS_NAME)
-    trainer = BondXAIAutonomousTrainer(parameters, folder, on_open)
+    if state.finished and evidence.pack_id(folder) is None:
+        close_late(folder, log_level or parameters.logging.level)
+        return state
+    trainer = BondXAIAutonomousTrainer(parameters, folder, on_open, log_level)
     return trainer.run_autonomous_training_loop()
 
 
-def close(run_dir: Path) -> str:
-    """Render the report of an ended run and seal the folder; return the pack id."""
+def close(run_dir: Path, notes: logs.RunLog | None = None) -> str:
+    """Render the report of an ended run, end its log file, seal the folder; return the pack id."""
     report.render(run_dir)
+    if notes is not None:
+        notes.end()
     return evidence.seal(run_dir)
+
+
+def close_late(run_dir: Path, log_level: str) -> str:
+    """Close a run whose process died, or whose disk failed, after it had come to its verdict."""
+    with (
+        storage.explained(run_dir), runlog.RunLock(run_dir),
+        logs.RunLog(run_dir, log_level) as notes,
+    ):  # fmt: skip
+        epoch.take_up(run_dir)
+        return close(run_dir, notes)
 
 
 def new_run_folder(parameters: Parameters) -> Path:
@@ -663,55 +735,3 @@ def _with_metadata(panel: pd.DataFrame, view: runlog.EpochView) -> str:
     }
     metadata = artefacts.canonical_json(description)
     return f'{{"metadata":{metadata},"records":{artefacts.frame_json(panel)}}}\n'
-
-
-@contextlib.contextmanager
-def _logging(run_dir: Path, parameters: Parameters) -> Iterator[None]:
-    """Send log messages and warnings to the run's log file, not to the terminal."""
-    folder = run_dir / "logs"
-    folder.mkdir(exist_ok=True)
-    handler = logging.FileHandler(folder / "run.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    names = ("bondx", "papermill", "py.warnings")
-    loggers = [logging.getLogger(name) for name in names]
-    before = [(one.level, one.propagate) for one in loggers]
-    for one in loggers:
-        one.addHandler(handler)
-        one.setLevel(parameters.logging.level)
-        one.propagate = False
-    logging.captureWarnings(True)
-    try:
-        yield
-    finally:
-        logging.captureWarnings(False)
-        for one, (level, propagate) in zip(loggers, before, strict=True):
-            one.removeHandler(handler)
-            one.setLevel(level)
-            one.propagate = propagate
-        handler.close()
-
-
-@contextlib.contextmanager
-def _signals(interrupt: Callable[[str], None]) -> Iterator[bool]:
-    """Hand the first SIGINT or SIGTERM over; a second one ends the process at once.
-
-    Yields whether that is so: only in the main thread.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield False
-        return
-
-    def at_once(number: int, frame: FrameType | None) -> None:
-        os._exit(EXIT_CODES["interrupted"])
-
-    def cleanly(number: int, frame: FrameType | None) -> None:
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, at_once)
-        interrupt(signal.Signals(number).name)
-
-    before = {name: signal.signal(name, cleanly) for name in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield True
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)

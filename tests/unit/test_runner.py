@@ -309,7 +309,7 @@ def test_run_detach_prepares_a_folder_that_can_be_resumed(
 ) -> None:
     """The folder holds the parameters before the process starts, and counts as prepared."""
     seen: list[Path] = []
-    monkeypatch.setattr(detach, "go_on", lambda folder: seen.append(folder) or 1)
+    monkeypatch.setattr(detach, "go_on", lambda folder, options: seen.append(folder) or 1)
     assert cli.main(["run", "--detach", "--output", str(tmp_path), "--name", "later"]) == 0
     (folder,) = tmp_path.iterdir()
     assert seen == [folder]
