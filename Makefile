@@ -17,7 +17,7 @@ TEST := $(call installed,test)
 DEV := $(call installed,dev)
 BENCHMARK := $(call installed,benchmark)
 
-.PHONY: run test check lab lock realism calibrate ceilings reference benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping clean help
+.PHONY: run test check lab lock realism calibrate ceilings reference benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping bench-refinement clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
@@ -76,6 +76,9 @@ bench-model-gates: $(RUN)
 bench-stopping: $(RUN)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/stopping.py
 
+bench-refinement: $(RUN)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/refinement.py
+
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -96,6 +99,7 @@ help:
 	@echo "make bench-gates   measure false alarms and keenness of the gates (minutes)"
 	@echo "make bench-model-gates  measure how many honest models the gates on models fail (an hour)"
 	@echo "make bench-stopping   measure how early and how late the stopping rules are (minutes)"
+	@echo "make bench-refinement  measure what each ingredient of refinement adds (half an hour)"
 	@echo "make clean  remove the environment and all caches, but no run"
 
 $(RUN): | $(BIN)/python
