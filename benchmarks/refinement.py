@@ -168,7 +168,7 @@ def measured(size: Size, workers: int) -> Iterator[dict[str, Any]]:
         yield {
             "settings": settings(parameters.load(None, dict(size.changed))),
             "size": {name: value for name, value in asdict(size).items() if name != "changed"},
-            "variants": {name: asdict(variant) for name, variant in VARIANTS.items()},
+            "variants": [{"name": name, **asdict(variant)} for name, variant in VARIANTS.items()],
             "runs": list(runs),
         }
 

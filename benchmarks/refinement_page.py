@@ -143,7 +143,7 @@ def _cell(one: Gain) -> str:
 
 def _endings(result: Mapping[str, Any], models: Sequence[str]) -> str:
     rows = []
-    for name in result["variants"]:
+    for name in (variant["name"] for variant in result["variants"]):
         ends = [run["variants"][name] for run in result["runs"] if name in run["variants"]]
         skills = [np.mean([end["champions"][model] for end in ends]) for model in models]
         promotions = np.mean([np.mean(list(end["promotions"].values())) for end in ends])
@@ -154,7 +154,8 @@ def _endings(result: Mapping[str, Any], models: Sequence[str]) -> str:
 
 def _mixes(result: Mapping[str, Any]) -> str:
     rows = []
-    for name, variant in result["variants"].items():
+    for variant in result["variants"]:
+        name = variant["name"]
         if variant["steered"] == "none":
             continue
         mixes = [mix for run in result["runs"] for mix in run["variants"][name]["mixes"][1:]]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bondx_lib import epoch, parameters, runlog
+from bondx_lib import artefacts, epoch, parameters, runlog
 from bondx_lib.models import Supervised
 from bondx_lib.models.weights import WEIGHT
 
@@ -157,3 +157,24 @@ def test_seeds_without_a_variant_are_left_out(refinement):
     del result["runs"][1]["variants"]["better"]
     one = pages.gain(result, asked)
     assert (one.mean, one.seeds, one.verdict) == (0.5, 1, "cannot be told")
+
+
+def test_a_small_run_measures_every_ingredient(refinement, tmp_path):
+    """Every variant with its seeds and epochs, and every ingredient on the page."""
+    target, page = tmp_path / "refinement.json", tmp_path / "refinement.md"
+    printed = call("--small", "--workers", "1", "--output", target, "--page", page)
+    assert printed == page.read_text() == call("--from", target)
+    result, small = artefacts.read_json(target), refinement.SMALL
+    assert [run["seed"] for run in result["runs"]] == list(range(1, small.seeds + 1))
+    for run in result["runs"]:
+        tuned = {name for name, one in refinement.VARIANTS.items() if one.tuned}
+        left_out = tuned if run["seed"] > small.tuned_seeds else set()
+        assert set(run["variants"]) == set(refinement.VARIANTS) - left_out
+        for name, end in run["variants"].items():
+            assert len(end["mixes"]) == small.epochs
+            own_draws = refinement.VARIANTS[name].draws or name
+            assert end["mixes"] == run["variants"][own_draws]["mixes"]
+            assert set(end["champions"]) == set(end["promotions"]) == set(run["first"])
+        assert not any(run["variants"]["plain"]["mixes"])
+    ingredients = refinement.refinement_page.INGREDIENTS
+    assert all(f"| {one.words} |" in printed for one in ingredients.values())
