@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+FOLDERS = ("integration", "performance", "faults")
+
 _HOME = tempfile.mkdtemp(prefix="bondx-tests-")
 
 # Set before anything is imported, because kernels and subprocesses inherit it too.
@@ -49,5 +51,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test by the folder it lies in; doctests are unit tests."""
     for item in items:
         parts = Path(item.path).parts
-        kind = next((name for name in ("integration", "performance") if name in parts), "unit")
+        kind = next((name for name in FOLDERS if name in parts), "unit")
         item.add_marker(kind)
