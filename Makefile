@@ -17,7 +17,7 @@ TEST := $(call installed,test)
 DEV := $(call installed,dev)
 BENCHMARK := $(call installed,benchmark)
 
-.PHONY: run test check lab lock realism calibrate ceilings reference benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping bench-refinement clean help
+.PHONY: run test test-faults check lab lock realism calibrate ceilings reference benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping bench-refinement clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
@@ -28,6 +28,10 @@ test: $(TEST)
 	$(BIN)/coverage run -m pytest -n $(TEST_PROCESSES) --dist loadfile
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+# Kills at every write of a run, and at random moments.
+test-faults: $(TEST)
+	BONDX_FAULTS=all $(BIN)/python -m pytest -s tests/faults
 
 check: $(DEV)
 	$(BIN)/ruff check .
@@ -85,6 +89,7 @@ clean:
 help:
 	@echo "make run    set up, then run $(PARAMETERS) to a verdict (PARAMETERS=... for another file)"
 	@echo "make test   set up, then run all tests and measure their coverage"
+	@echo "make test-faults  kill runs at every write and at random, and compare what is left (an hour)"
 	@echo "make lab    set up, then open the controller notebook in JupyterLab"
 	@echo "make check  set up, then check style, types, imports and notebooks"
 	@echo "make lock   resolve the dependencies (UPGRADE=--upgrade for the newest)"
