@@ -11,6 +11,7 @@ import errno
 import os
 import re
 import shutil
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,8 @@ NUMBERS: Final = frozenset(
 )  # fmt: skip
 """Errors of the operating system that more room, other rights or another disk would cure."""
 STATED: Final = re.compile(r"\[errno (\d+)\]", re.IGNORECASE)
+LONGEST: Final = 200
+"""How much is repeated of what a kernel says."""
 ROOM_BYTES: Final = 65_536
 """With less room than this, any failure of an epoch is put down to the disk."""
 
@@ -61,8 +64,8 @@ class StorageFailed(BondXError):
 
 def name_of(error: OSError | StorageFailed) -> str | None:
     """Return the short name of a failure of the disk, such as ``ENOSPC``; None for other errors."""
-    number = error.number if isinstance(error, StorageFailed) else error.errno
-    return errno.errorcode[number] if number in NUMBERS else None
+    number = error.number if isinstance(error, StorageFailed) else _number_of(error)
+    return None if number is None else errno.errorcode[number]
 
 
 @contextlib.contextmanager
@@ -71,11 +74,12 @@ def explained(run_dir: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in NUMBERS:
+        number = _number_of(error)
+        if number is None:
             raise
         place = error.filename2 or error.filename or run_dir
-        reason = f"cannot be written to: {os.strerror(error.errno)}"
-        raise StorageFailed(str(run_dir), str(place), reason, error.errno) from error
+        reason = f"cannot be written to: {os.strerror(number)}"
+        raise StorageFailed(str(run_dir), str(place), reason, number) from error
 
 
 def blamed(run_dir: Path, place: str, message: str) -> StorageFailed | None:
@@ -91,10 +95,24 @@ def blamed(run_dir: Path, place: str, message: str) -> StorageFailed | None:
         What was reported. It names the number of the error; if it does not and there is no room
         left, that is the reason: libraries that write their own files raise errors of their own.
     """
-    stated = next((int(found) for found in STATED.findall(message) if int(found) in NUMBERS), None)
-    if stated is not None:
-        return StorageFailed(str(run_dir), place, message, stated)
-    if shutil.disk_usage(run_dir).free < ROOM_BYTES:
-        reason = f"{os.strerror(errno.ENOSPC)} ({message})"
-        return StorageFailed(str(run_dir), place, reason, errno.ENOSPC)
-    return None
+    number = _stated(message)
+    if number is None and shutil.disk_usage(run_dir).free < ROOM_BYTES:
+        number = errno.ENOSPC
+    if number is None:
+        return None
+    reason = f"{os.strerror(number)} ({textwrap.shorten(message, LONGEST)})"
+    return StorageFailed(str(run_dir), place, reason, number)
+
+
+def _number_of(error: OSError) -> int | None:
+    """Return the number of a failure of the disk; of several errors in one only the text has it."""
+    return _stated(str(error)) if error.errno is None else _known(error.errno)
+
+
+def _stated(message: str) -> int | None:
+    """Return the first number of a failure of the disk that a message names."""
+    return next((int(one) for one in STATED.findall(message) if _known(int(one))), None)
+
+
+def _known(number: int) -> int | None:
+    return number if number in NUMBERS else None

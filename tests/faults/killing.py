@@ -33,12 +33,15 @@ class Fault:
         The write, and how far it is.
     victim
         ``self``, or ``parent``: the runner, at a write of its kernel.
+    error
+        If not 0, nobody is killed: the write fails with this number of the operating system's.
     """
 
     role: str
     name: str
     phase: str = points.HALF
     victim: str = "self"
+    error: int = 0
 
     def __str__(self) -> str:
         """Name the fault, for the test's name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+import shutil
 from collections import namedtuple
 from io import FileIO
 from pathlib import Path
@@ -45,6 +46,19 @@ def test_a_file_without_a_name_is_put_down_to_the_run(tmp_path: Path) -> None:
     assert caught.value.place == "new"
 
 
+def test_several_errors_in_one_have_a_reason_too(tmp_path: Path) -> None:
+    """What copies a folder collects its errors; a long list of them is cut."""
+    several = shutil.Error([("a", "b", "[Errno 28] No space left on device")] * 20)
+    assert several.errno is None
+    with pytest.raises(storage.StorageFailed) as caught, storage.explained(tmp_path):
+        raise several
+    assert caught.value.number == errno.ENOSPC
+    assert str(caught.value).startswith(f"{tmp_path}: cannot be written to: No space left")
+    reported = storage.blamed(tmp_path, "epoch 1", f"Error: {several}")
+    assert reported is not None
+    assert len(reported.reason) < 240
+
+
 @pytest.mark.parametrize(
     "error",
     [FileNotFoundError(errno.ENOENT, "gone"), OSError("no number"), BrokenPipeError(32, "pipe"),
@@ -74,7 +88,8 @@ def test_a_kernels_words_are_understood(message: str, number: int, tmp_path: Pat
     failure = storage.blamed(tmp_path, "epoch 3", message)
     assert failure is not None
     assert failure.number == number
-    assert str(failure).startswith(f"epoch 3: {message}; nothing that was committed is lost")
+    reason = f"{os.strerror(number)} ({message})"
+    assert str(failure).startswith(f"epoch 3: {reason}; nothing that was committed is lost")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 ``BONDX_FAULT`` holds the fault as JSON: ``name`` and ``phase`` of the write, ``role`` of the
 process that comes to it (runner or kernel), ``victim`` (self or parent), and ``marker``, a file
-that is made first, so that it happens once. ``BONDX_TRACE`` names a file in which every write is
+that is made first, so that it happens once. With an ``error``, a number of the operating system's,
+the write fails with it and nobody is killed. ``BONDX_TRACE`` names a file in which every write is
 noted.
 """
 
@@ -32,6 +33,8 @@ def reach(name, phase, path, before):
         os.close(os.open(FAULT["marker"], os.O_CREAT | os.O_EXCL))
     except FileExistsError:
         return
+    if FAULT["error"]:
+        raise OSError(FAULT["error"], os.strerror(FAULT["error"]), str(path))
     if phase == points.HALF:
         points.halve(path, before)
     os.kill(os.getpid() if FAULT["victim"] == "self" else os.getppid(), signal.SIGKILL)
