@@ -423,7 +423,8 @@ def commit(
     artefacts.write_json(
         session.folder / FINDINGS_NAME, [finding.to_dict() for finding in findings]
     )
-    steering = gates.steer(findings)
+    steered = session.parameters.epoch.steering == "warnings"
+    steering = gates.steer(findings) if steered else gates.Steering()
     session.journal.append("draw_steered", epoch=session.number, **steering.to_dict())
     digests = artefacts.tree_digests(session.folder, session.run_dir)
     digests = {path: digest for path, digest in digests.items() if not path.endswith(".ipynb")}

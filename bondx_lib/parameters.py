@@ -242,12 +242,15 @@ class Evaluation(_Block):
 
 
 class EpochRules(_Block):
-    """What an epoch may do before it gives up."""
+    """What an epoch may do before it gives up, and what it asks of the next."""
 
     max_redraws: int = Field(
         5, ge=0, le=100, description="fresh draws after a variation was refused",
         json_schema_extra=_unit("draws"),
     )  # fmt: skip
+    steering: Literal["none", "warnings"] = Field(
+        "warnings", description="what the next draw holds more of: segments that gates warn of"
+    )
 
 
 class Execution(_Block):

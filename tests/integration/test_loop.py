@@ -295,9 +295,13 @@ def test_gates_are_fixed_first_and_all_findings_are_kept(reference: Path) -> Non
     }  # fmt: skip
 
 
+WARY = {"quality_gates.thresholds": {"worst_segment": 0.1}, "models": ["spread"]}
+"""Warns of every segment."""
+
+
 def test_warnings_steer_the_next_draw(tmp_path: Path) -> None:
     """What one epoch warns of the next one draws more often, and its rows carry weights."""
-    wary = {"quality_gates.thresholds": {"worst_segment": 0.1}, "models": ["spread"]}
+    wary = {**WARY, "epoch.steering": "warnings"}
     opened: list[Path] = []
     trainer.run(chosen(tmp_path, **wary), opened.append)
     (run_dir,) = opened
@@ -318,6 +322,25 @@ def test_warnings_steer_the_next_draw(tmp_path: Path) -> None:
     assert "weight" not in pool.features.columns
     report = (run_dir / "report.html").read_text()
     assert "Draws steered by warnings" in report
+
+
+@pytest.mark.parametrize("steering", ["none", "warnings"])
+def test_steering_is_a_parameter(tmp_path: Path, steering: str) -> None:
+    """The same warnings ask for more of a segment, or for nothing."""
+    file = tmp_path / "own.yaml"
+    file.write_text(chosen(tmp_path, **WARY, **{"epoch.steering": steering}).to_yaml())
+    session = epoch.open_session(tmp_path / "run", 1, parameters_file=file)
+    accepted = epoch.gate(session, epoch.generate(session))
+    challengers = epoch.train(session)
+    scored = epoch.evaluate(session, challengers)
+    judged = epoch.judge(session, challengers, scored)
+    decisions = epoch.promote(session, challengers, scored, judged)
+    epoch.commit(session, accepted, challengers, judged, decisions)
+    wished = gates.steer((*accepted.findings, *judged.findings)).mix
+    assert wished
+    (told,) = events(tmp_path / "run", "draw_steered")
+    assert dict(told["mix"]) == (wished if steering == "warnings" else {})
+    assert bool(told["reasons"]) == (steering == "warnings")
 
 
 def test_champions_that_are_refused_at_the_end_block_the_run(
