@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
 
-from bondx_lib import artefacts, cli, evidence, runlog
+from bondx_lib import artefacts, cli, epoch, evidence, parameters, provenance, runlog, trainer
+from bondx_lib.errors import BadInput
 
 from . import here, points
+
+CODE, COMPUTED_WITH = epoch.code, provenance.computed_with
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +81,64 @@ def test_resume_names_what_was_changed_and_stops(
     assert shown.count("\n") == 1
     assert (folder / "events.jsonl").read_bytes() == before
     assert not runlog.RunLock.held(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "said"),
+    [
+        ("code", lambda chosen: {**CODE(chosen), "bondx_lib/market/prices.py": "0" * 16},
+         "bondx_lib/market/prices.py"),
+        ("computed_with", lambda: {**COMPUTED_WITH(), "numpy": "0.1"}, "numpy"),
+    ],
+)  # fmt: skip
+def test_other_code_is_named_and_refused(
+    name: str,
+    found: Callable[..., dict[str, str]],
+    said: str,
+    halfway: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A run never goes on with a mixture: file or library is named, and how to begin anew."""
+    monkeypatch.setattr(epoch if name == "code" else provenance, name, found)
+    before = (halfway / "events.jsonl").read_bytes()
+    assert cli.main(["resume", "-q", str(halfway)]) == 2
+    shown = capsys.readouterr().err
+    assert "was begun with other code" in shown
+    assert said in shown
+    assert "bondx resume --fork" in shown
+    assert (halfway / "events.jsonl").read_bytes() == before
+
+
+def test_a_gate_with_another_threshold_is_other_code(halfway: Path, tmp_path: Path) -> None:
+    """What a run is judged by was fixed in its first event."""
+    state = runlog.replay(runlog.read(halfway / "events.jsonl"))
+    name = next(iter(state.gates))
+    gates = {**state.gates, name: {**state.gates[name], "threshold": -1.0}}
+    chosen = parameters.load(halfway / "parameters.yaml")
+    trainer.check_code(halfway, state, chosen)
+    with pytest.raises(BadInput, match=f"the gate {name} is another"):
+        trainer.check_code(halfway, replace(state, gates=gates), chosen)
+
+
+def test_a_fork_begins_anew_and_names_its_parent(
+    halfway: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Other parameters make another run, beside the first, which stays as it was."""
+    here.without_kernels(monkeypatch)
+    before = here.digests(halfway)
+    words = ["resume", "-q", "--fork", "--set", "max_epochs=1", "--set", "random_seed=7"]
+    assert cli.main([*words, str(halfway)]) == 0, capsys.readouterr().err
+    (child,) = (path for path in halfway.parent.iterdir() if path != halfway)
+    first = runlog.read(child / "events.jsonl")[0]
+    events = runlog.read(halfway / "events.jsonl")
+    assert first["parent"]["run"] == halfway.name
+    assert (first["parent"]["digest"], first["parent"]["epochs"]) == (events[-1].digest, 1)
+    assert first["parameters"]["random_seed"] == 7
+    assert here.digests(halfway) == before
+    assert evidence.verify(child) == []
 
 
 def test_what_was_left_half_written_is_cleared_away(
