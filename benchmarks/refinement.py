@@ -120,8 +120,6 @@ class Tried:
     """A challenger: what it says of the benchmark market, and its scores there."""
 
     model: Model
-    pool: Panel
-    split: Words
     predictions: Floats
     scores: Scores
 
@@ -258,7 +256,7 @@ class Workshop:
                 return Drawn(rows, features.build(drawn.panel), weight, findings)
         raise RuntimeError(f"all draws of epoch {number} were refused")
 
-    def pool(self, mixes: tuple[Mix, ...], latest: bool, weighted: bool) -> Panel:
+    def pool(self, mixes: tuple[Mix, ...], *, latest: bool, weighted: bool = True) -> Panel:
         """Return the variations of epochs with these mixes, or the last of them alone."""
         first = len(mixes) if latest else 1
         parts = [self.variation(n, mixes[n - 1]) for n in range(first, len(mixes) + 1)]
@@ -278,25 +276,25 @@ class Workshop:
 
     def _taught(self, name: str, mixes: tuple[Mix, ...], variant: Variant, weights: str) -> Tried:
         law, number = models.get(name), len(mixes)
-        pool = self.pool(mixes, variant.latest, weights != "nowhere")
+        pool = self.pool(mixes, latest=variant.latest, weighted=weights != "nowhere")
         split = epoch.sides(law, pool, self.chosen)
         if weights == "calibration":
             bare = self.tried(name, mixes, Variant(latest=variant.latest, weights="nowhere"))
-            return self._judged(settled_again(bare.model, pool, split, self.chosen), pool, split)
+            return self._judged(settled_again(bare.model, pool, split, self.chosen))
         tuned = {}
         if variant.tuned and issubclass(law, Supervised):
             tuned = self._searched(law, mixes, pool, split)
         rng = epoch.rng_of(self.chosen, f"train/{number:04d}", name)
-        return self._judged(epoch.fit(law, pool, split, self.chosen, rng, tuned), pool, split)
+        return self._judged(epoch.fit(law, pool, split, self.chosen, rng, tuned))
 
-    def _judged(self, model: Model, pool: Panel, split: Words) -> Tried:
+    def _judged(self, model: Model) -> Tried:
         panel, truth = self.benchmark
         predictions = model.predict(panel)
         scores = models.evaluate(
             model, predictions, panel, truth, epoch.rng_of(self.chosen, "benchmark", model.name),
             self.chosen.evaluation.bootstrap_replicates,
         )  # fmt: skip
-        return Tried(model, pool, split, predictions, scores)
+        return Tried(model, predictions, scores)
 
     def _searched(
         self, law: type[Supervised], mixes: tuple[Mix, ...], pool: Panel, split: Words
@@ -366,7 +364,8 @@ def course(
     for number in range(1, epochs + 1):
         mixes = (*mixes, wish if given is None else given[number - 1])
         tried = {name: workshop.tried(name, mixes, variant) for name in names}
-        found = _findings(workshop, tried, champions, number)
+        pool = workshop.pool(mixes, latest=variant.latest)
+        found = _findings(workshop, tried, champions, pool, number)
         for name, one in tried.items():
             if _promoted(workshop, champions.get(name), one, found, number):
                 champions[name] = one
@@ -377,13 +376,18 @@ def course(
 
 
 def _findings(
-    workshop: Workshop, tried: Mapping[str, Tried], champions: Mapping[str, Tried], number: int
+    workshop: Workshop,
+    tried: Mapping[str, Tried],
+    champions: Mapping[str, Tried],
+    pool: Panel,
+    number: int,
 ) -> list[Finding]:
     """Return what the gates say of the challengers of an epoch."""
     panel, truth = workshop.benchmark
     measured = {
         name: models.examine(
-            one.model, panel, truth, one.predictions, one.scores, pool=one.pool, split=one.split,
+            one.model, panel, truth, one.predictions, one.scores, pool=pool,
+            split=epoch.sides(type(one.model), pool, workshop.chosen),
             champion_predictions=champions[name].predictions if name in champions else None,
             parameters=workshop.chosen,
             rng=epoch.rng_of(workshop.chosen, f"judge/{number:04d}", name),

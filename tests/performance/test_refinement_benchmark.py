@@ -112,7 +112,7 @@ def test_weights_in_calibration_alone_are_those(refinement, chosen):
         workshop.tried("downgrade", mixes, refinement.Variant(weights=where))
         for where in ("nowhere", "calibration")
     )
-    law, pool = type(bare.model), workshop.pool(mixes, latest=False, weighted=True)
+    law, pool = type(bare.model), workshop.pool(mixes, latest=False)
     assert issubclass(law, Supervised)
     split = epoch.sides(law, pool, larger)
     pool.rows.loc[split != "calibrate", WEIGHT] = 1.0
