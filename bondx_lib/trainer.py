@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from bondx_lib import artefacts, engine, epoch, evidence, gates, models, provenance, report, runlog
 from bondx_lib import parameters as parameter_files
-from bondx_lib.errors import BadInput, EpochFailed, GateBlocked
+from bondx_lib.errors import BadInput, BondXError, EpochFailed, GateBlocked
 from bondx_lib.models import learners, tuning
 from bondx_lib.parameters import Parameters
 from bondx_lib.runner import control, logs, pulse, signals, storage
@@ -498,10 +498,25 @@ def resume(
 
 def close(run_dir: Path, notes: logs.RunLog | None = None) -> str:
     """Render the report of an ended run, end its log file, seal the folder; return the pack id."""
-    report.render(run_dir)
+    _render(run_dir)
     if notes is not None:
         notes.end()
     return evidence.seal(run_dir)
+
+
+def _render(run_dir: Path) -> None:
+    """Render the report, once more if its kernel is lost; say so if it was the disk that failed."""
+    for again in (True, False):
+        try:
+            report.render(run_dir)
+        except BondXError as error:
+            if failure := storage.blamed(run_dir, "the report", str(error)):
+                raise failure from error
+            if not (again and isinstance(error, engine.KernelLost)):
+                raise
+            log.warning("the report is rendered once more: %s", error)
+        else:
+            return
 
 
 def close_late(run_dir: Path, log_level: str) -> str:

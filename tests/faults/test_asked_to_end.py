@@ -6,6 +6,7 @@ import os
 import pty
 import shlex
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +17,11 @@ from bondx_lib.runner import control
 
 from . import here, killing
 
+IN_A_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv("/bin/sh", ["sh", "-c", sys.argv[1]])
+"""
 ALL = os.environ.get("BONDX_FAULTS") == "all"
 
 
@@ -62,15 +68,17 @@ def test_a_terminal_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     script = f"{shlex.join([*program, *detached, '--detach'])} && " + shlex.join(
         [*program, *foreground]
     )
-    shell, terminal = pty.fork()
-    if shell == 0:
-        os.chdir(here.ROOT)
-        os.execvpe("/bin/sh", ["sh", "-c", script], killing.environment())
+    terminal, theirs_too = pty.openpty()
+    shell = subprocess.Popen(
+        [sys.executable, "-c", IN_A_TERMINAL, script], stdin=theirs_too, stdout=theirs_too,
+        stderr=theirs_too, start_new_session=True, cwd=here.ROOT, env=killing.environment(),
+    )  # fmt: skip
+    os.close(theirs_too)
     killing.until(killing.has_begun(tmp_path / "foreground", "generate"))
     ours = killing.run_folder(tmp_path / "foreground")
     theirs = killing.run_folder(tmp_path / "detached")
     os.close(terminal)
-    os.waitpid(shell, 0)
+    shell.wait(60)
     killing.until(lambda: not runlog.RunLock.held(ours))
     state = runlog.replay(runlog.read(ours / runlog.LOG_NAME))
     assert (state.status, state.reason) == ("interrupted", "interrupted by SIGHUP")

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from bondx_lib import cli, evidence, parameters, trainer
-from bondx_lib.errors import EpochFailed
-from bondx_lib.runner import detach, logs, signals
+from bondx_lib import cli, engine, evidence, parameters, trainer
+from bondx_lib.errors import BondXError, EpochFailed
+from bondx_lib.runner import detach, logs, signals, storage
 
 LOG = logging.getLogger("bondx")
 
@@ -115,6 +115,32 @@ def test_the_log_file_ends_before_the_seal(tmp_path: Path, monkeypatch: pytest.M
     assert [line["message"] for line in said(tmp_path)] == ["rendering"]
     assert f"{logs.FOLDER}/{logs.NAME}" in (tmp_path / evidence.SUMS_NAME).read_text()
     assert evidence._against_sums(tmp_path, tmp_path / evidence.SUMS_NAME) == []
+
+
+def test_a_report_whose_kernel_is_lost_is_rendered_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice lost is lost; a cell that fails is not tried again, and a full disk is called so."""
+    said: list[BondXError] = []
+
+    def fail(run_dir: Path) -> None:
+        if said:
+            raise said.pop(0)
+
+    lost, failed = engine.KernelLost("the kernel died"), BondXError("the report's notebook failed")
+    full = BondXError("the report's notebook failed: OSError: [Errno 28] No space left on device")
+    monkeypatch.setattr(trainer.report, "render", fail)
+    said[:] = [lost]
+    trainer.close(tmp_path)
+    for errors, expected, left in (
+        ([lost, lost], engine.KernelLost, 0),
+        ([failed, lost], BondXError, 1),
+        ([full, lost], storage.StorageFailed, 1),
+    ):
+        said[:] = errors
+        with pytest.raises(expected):
+            trainer.close(tmp_path)
+        assert len(said) == left
 
 
 @pytest.mark.parametrize(("level", "kept"), [(None, "WARNING"), ("DEBUG", "DEBUG")])
