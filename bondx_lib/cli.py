@@ -441,7 +441,8 @@ def _work(options: argparse.Namespace, job: Callable[[Callable[[Path], None]], A
             thread.join(SHOW_SECONDS)
         _point_to(opened)
     if state.status == "interrupted":
-        print(f"go on with: bondx resume {opened[0]}")
+        for folder in opened:
+            print(f"go on with: bondx resume {folder}")
         return INTERRUPTED
     return int(state.exit_code or 0)
 

@@ -350,12 +350,15 @@ class BondXAIAutonomousTrainer:
         log.error("%s", error, exc_info=error)
         name = storage.name_of(error)
         with contextlib.suppress(OSError, BadInput):
-            if name is not None and not self._state().finished:
+            state = self._state()
+            if name is not None and state.events and not state.finished:
                 self._journal().append("run_interrupted", signal=name)
 
     def _interrupted(self, name: str) -> runlog.RunState:
-        """Note that a signal broke the run off; return its state."""
+        """Note that a signal broke the run off, if it had begun; return its state."""
         folder = self._folder()
+        if is_prepared(folder):
+            raise KeyboardInterrupt
         state = self._state()
         if not state.finished:
             self._journal().append("run_interrupted", signal=name)

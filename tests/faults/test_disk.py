@@ -148,6 +148,39 @@ def _failing(number: int, name: str, words: list[str]) -> int:
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), 1), (trainer.Interrupted("SIGINT"), 130)],
+)
+def test_a_run_that_does_not_come_to_its_first_line(
+    error: BaseException,
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """No other line takes the place of the first: what is prepared can be begun."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runlog, "_write_whole", _once(fail, runlog._write_whole))
+        assert cli.main([*WORDS, *FLAGS, "--output", str(tmp_path)]) == code
+    assert capsys.readouterr().err.count("\n") == 1
+    folder = killing.run_folder(tmp_path)
+    assert trainer.is_prepared(folder)
+    assert cli.main(["resume", "-q", str(folder)]) == 0
+    assert evidence.verify(folder) == []
+
+
+def _once(first: Callable[..., None], then: Callable[..., None]) -> Callable[..., None]:
+    """Return what calls one function the first time, and another one from then on."""
+    calls = iter([first])
+    return lambda *arguments: next(calls, then)(*arguments)
+
+
+@pytest.mark.usefixtures("quick")
 def test_an_error_of_the_work_is_still_a_failure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
