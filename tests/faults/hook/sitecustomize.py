@@ -1,8 +1,8 @@
 """Read by every Python process that has this folder on its path: ends one of them at a write.
 
 ``BONDX_FAULT`` holds the fault as JSON: ``name`` and ``phase`` of the write, ``role`` of the
-process that comes to it (runner or kernel), ``victim`` (self or parent), and ``marker``, a file
-that is made first, so that it happens once. With an ``error``, a number of the operating system's,
+process that comes to it (runner or kernel), ``victim`` (self, or parent: then the write goes on),
+and ``marker``, a file that is made first, so that it happens once. With an ``error``, a number of the operating system's,
 the write fails with it and nobody is killed. ``BONDX_TRACE`` names a file in which every write is
 noted.
 """
@@ -35,9 +35,12 @@ def reach(name, phase, path, before):
         return
     if FAULT["error"]:
         raise OSError(FAULT["error"], os.strerror(FAULT["error"]), str(path))
+    if FAULT["victim"] == "parent":
+        os.kill(os.getppid(), signal.SIGKILL)
+        return
     if phase == points.HALF:
         points.halve(path, before)
-    os.kill(os.getpid() if FAULT["victim"] == "self" else os.getppid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class _Loader(importlib.abc.Loader):
