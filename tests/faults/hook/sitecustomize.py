@@ -2,9 +2,9 @@
 
 ``BONDX_FAULT`` holds the fault as JSON: ``name`` and ``phase`` of the write, ``role`` of the
 process that comes to it (runner or kernel), ``victim`` (self, or parent: then the write goes on),
-and ``marker``, a file that is made first, so that it happens once. With an ``error``, a number of the operating system's,
-the write fails with it and nobody is killed. ``BONDX_TRACE`` names a file in which every write is
-noted.
+and ``marker``, a file that is made first, so that it happens once. With an ``error``, a number of
+the operating system's, the write fails with it and nobody is killed. ``BONDX_TRACE`` names a file
+in which every write is noted.
 """
 
 import importlib.abc
