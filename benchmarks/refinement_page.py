@@ -10,6 +10,8 @@ from typing import Any, Final
 import numpy as np
 from scipy.special import stdtrit
 
+from bondx_lib import parameters
+
 Ending = tuple[str, str]
 """A variant, and which of its models: ``champions`` or the last ``challengers``."""
 
@@ -67,6 +69,20 @@ INGREDIENTS: Final = {
 }  # fmt: skip
 
 
+ALWAYS, NOWHERE = "always", "not offered"
+SWITCHES: Final = {
+    "pool": ALWAYS,
+    "promotion": ALWAYS,
+    "tuning": "advanced.enable_hyperparameter_tuning",
+    "warnings": "epoch.steering",
+    "losses": NOWHERE,
+    "losses a row": NOWHERE,
+    "weights in learners": ALWAYS,
+    "weights in calibration": ALWAYS,
+}
+"""Where an ingredient is switched on: a parameter, or nowhere."""
+
+
 @dataclass(frozen=True)
 class Gain:
     """Mean of paired differences with its 95 % interval, and how many there are."""
@@ -90,7 +106,7 @@ def page(result: Mapping[str, Any]) -> str:
     parts = {
         "head": HEAD, "ingredients": _ingredients(result, models), "read": READ,
         "endings": ENDINGS, "ended": _endings(result, models), "steered": STEERED,
-        "mixes": _mixes(result), "defaults": DEFAULTS,
+        "mixes": _mixes(result), "defaults": DEFAULTS, "switches": _switches(result),
     }  # fmt: skip
     return "\n".join(parts.values()).format(
         seeds=len(result["runs"]), epochs=size["epochs"], worlds=size["fresh_worlds"],
@@ -166,6 +182,16 @@ def _mixes(result: Mapping[str, Any]) -> str:
     return _table(["variant", "epochs with a steered draw", "segments asked for most often"], rows)
 
 
+def _switches(result: Mapping[str, Any]) -> str:
+    defaults = {row["key"]: row["default"].strip('"') for row in parameters.describe()}
+    rows = []
+    for name, switch in SWITCHES.items():
+        one = INGREDIENTS[name]
+        here = f"`{switch}: {defaults[switch]}`" if switch in defaults else switch
+        rows.append([one.words.split(",")[0], here, f"{gain(result, one).verdict}"])
+    return _table(["ingredient", "in a run", "it"], rows)
+
+
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [headings, ["---"] * len(headings), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -206,4 +232,13 @@ STEERED: Final = """\
 
 The first epoch is never steered.
 """
-DEFAULTS: Final = ""
+DEFAULTS: Final = """\
+## What follows
+
+What has not been shown to add is off by default or not offered; steering by warnings and tuning can
+be asked for ([decision 18](decisions/0018-draws-are-plain-by-default.md)). Champions by comparison
+stay: where challengers swing from epoch to epoch they add much, and where the pool grows they only
+wait for what is surely better. Weights count wherever a draw is steered, whatever they add: without
+them what is learnt, and what the gates say, would be of another market
+([decision 14](decisions/0014-steered-draws-keep-the-seats.md)).
+"""

@@ -249,7 +249,7 @@ class EpochRules(_Block):
         json_schema_extra=_unit("draws"),
     )  # fmt: skip
     steering: Literal["none", "warnings"] = Field(
-        "warnings", description="what the next draw holds more of: segments that gates warn of"
+        "none", description="what the next draw holds more of: segments that gates warn of"
     )
 
 

@@ -178,3 +178,23 @@ def test_a_small_run_measures_every_ingredient(refinement, tmp_path):
         assert not any(run["variants"]["plain"]["mixes"])
     ingredients = refinement.refinement_page.INGREDIENTS
     assert all(f"| {one.words} |" in printed for one in ingredients.values())
+
+
+def test_the_page_is_that_of_the_committed_result(refinement):
+    """Measured at full size with today's settings, and shown as it was measured."""
+    result = artefacts.read_json(COMMITTED)
+    assert PAGE.read_text() == refinement.refinement_page.page(result)
+    assert result["settings"] == refinement.settings(parameters.Parameters())
+    assert len(result["runs"]) == result["size"]["seeds"] == refinement.FULL.seeds
+
+
+def test_only_what_has_been_shown_to_add_is_on_by_default(refinement):
+    """The pool adds; what cannot be told to add is off unless it is asked for."""
+    pages, result = refinement.refinement_page, artefacts.read_json(COMMITTED)
+    adds = {
+        name for name, one in pages.INGREDIENTS.items() if pages.gain(result, one).verdict == "adds"
+    }
+    default = parameters.Parameters()
+    assert "pool" in adds
+    assert (default.epoch.steering == "warnings") == ("warnings" in adds)
+    assert default.advanced.enable_hyperparameter_tuning == ("tuning" in adds)
