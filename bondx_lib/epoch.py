@@ -304,14 +304,14 @@ def train(session: Session) -> dict[str, Model]:
     _stage(session, "train")
     pool = session.pool
     trained = _side_by_side(
-        session, lambda name: _trained(session, name, pool), session.parameters.models
+        session, lambda name: _trained(session, name, pool), _slowest_first(session)
     )
-    for model, seconds in trained.values():
+    for model, seconds in (trained[name] for name in session.parameters.models):
         session.journal.append(
             "model_trained", epoch=session.number, model=model.name, seconds=round(seconds, 3),
             rows=int(model.facts["rows"]), digest=_facts_digest(model),
         )  # fmt: skip
-    return {model.name: model for model, _ in trained.values()}
+    return {name: trained[name][0] for name in session.parameters.models}
 
 
 def evaluate(
@@ -527,6 +527,12 @@ def _stage(session: Session, stage: str) -> None:
     session.journal.append("stage_started", epoch=session.number, stage=stage)
 
 
+def _slowest_first(session: Session) -> list[str]:
+    """Return the models, first what took longest in the epoch before: it should not begin last."""
+    before = session.state.committed[-1].seconds if session.state.committed else {}
+    return sorted(session.parameters.models, key=lambda name: -before.get(name, 0.0))
+
+
 def _side_by_side(
     session: Session, job: Callable[[str], Result], names: Iterable[str]
 ) -> dict[str, Result]:
@@ -585,9 +591,12 @@ def _give_up(session: Session, refused: Sequence[tuple[gates.Finding, ...]]) -> 
 def pooled(run_dir: Path, parameters: Parameters, epochs: Sequence[int]) -> Panel:
     """Return the accepted variations of some epochs, oldest first, each a world of its own.
 
-    Of the panel's columns only those are read that the run's models need. Rows of a steered
-    variation carry the ``weight`` that undoes the steering; without any there is no such column.
+    Of more epochs than the parameters' limit, the newest are returned. Of the panel's columns only
+    those are read that the run's models need. Rows of a steered variation carry the ``weight`` that
+    undoes the steering; without any there is no such column.
     """
+    if parameters.epoch.pool_limit is not None:
+        epochs = epochs[-parameters.epoch.pool_limit :]
     laws = [models.get(name) for name in parameters.models]
     columns = list(dict.fromkeys([*SPLIT_COLUMNS, *(c for law in laws for c in law.inputs)]))
     folders = [epoch_folder(run_dir, number) for number in epochs]

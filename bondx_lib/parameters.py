@@ -248,6 +248,10 @@ class EpochRules(_Block):
         5, ge=0, le=100, description="fresh draws after a variation was refused",
         json_schema_extra=_unit("draws"),
     )  # fmt: skip
+    pool_limit: int | None = Field(
+        None, ge=1, le=10_000, description="newest variations that models learn from; null: all",
+        json_schema_extra=_unit("variations"),
+    )  # fmt: skip
     steering: Literal["none", "warnings"] = Field(
         "none", description="what the next draw holds more of: segments that gates warn of"
     )

@@ -137,16 +137,22 @@ class Supervised:
         advanced = parameters.advanced
         kept = cls.columns
         lesson = _lesson(cls, panel, label, sides, kept, None)
-        simplest = Linear.fit(lesson.whole(), {}, rng)
+        whole = lesson.whole()
+        simplest = Linear.fit(whole, {}, rng)
+        known: Linear | None = simplest
         if advanced.enable_feature_selection:
             kept = selection.select(lesson, advanced.max_features, rng)
         shadow = _shadow(cls, panel, sides, rng)
-        lesson = _lesson(cls, panel, label, sides, kept, shadow)
+        if kept != cls.columns or shadow is not None:
+            lesson = _lesson(cls, panel, label, sides, kept, shadow)
+            whole, known = lesson.whole(), None
         members, strategy = cls.members, cls.strategy
         if advanced.enable_ensemble_methods:
             members, strategy = advanced.base_models, advanced.ensemble_strategy
         issuers = panel.rows["issuer_id"].to_numpy()
-        taught, weights = _taught(cls, lesson, members, strategy, issuers[sides.tune], tuned, rng)
+        taught, weights = _taught(
+            cls, lesson, whole, members, strategy, issuers[sides.tune], tuned, known, rng
+        )
         facts = {
             "rows": len(sides.train),
             "tune_rows": len(sides.tune),
@@ -365,13 +371,18 @@ def _weights(
 def _taught(
     law: type[Supervised],
     lesson: Lesson,
+    whole: Lesson,
     members: tuple[str, ...],
     strategy: str,
     issuers: Words,
     tuned: Mapping[str, Any] | None,
+    known: Linear | None,
     rng: Generator,
 ) -> tuple[tuple[Learner, ...], Floats]:
-    """Teach the members, weigh them on rows they have not seen, and teach them those too."""
+    """Teach the members, weigh them on rows they have not seen, and teach them those too.
+
+    ``known`` is the line through the whole lesson, if there is one already.
+    """
     settings = [settings_for(law, name, tuned or {}) for name in members]
     laws = [learners.get(name) for name in members]
     first = [one.fit(lesson, own, rng) for one, own in zip(laws, settings, strict=True)]
@@ -380,11 +391,10 @@ def _taught(
         strategy, lesson.kind, raw, lesson.check_target, issuers,
         law.shares if members == law.members else (), lesson.check_weight,
     )  # fmt: skip
-    whole = lesson.whole()
-    again = [
-        one.fit(whole, {**own, **before.chosen}, rng)
-        for one, own, before in zip(laws, settings, first, strict=True)
-    ]
+    again: list[Learner] = []
+    for one, own, before in zip(laws, settings, first, strict=True):
+        found = {**own, **before.chosen}
+        again.append(known if known and one is Linear and not found else one.fit(whole, found, rng))
     return tuple(again), weights
 
 

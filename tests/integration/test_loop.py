@@ -410,3 +410,18 @@ def test_failing_cell_ends_the_run(
     (failure,) = events(run_dir, "epoch_failed")
     assert (failure["error"], failure["retry"]) == ("AttributeError", False)
     assert runlog.replay(events(run_dir)).status == "failed"
+
+
+def test_a_limit_keeps_the_newest_variations(tmp_path: Path) -> None:
+    """Challengers learn from as many as the limit says, and from all without one."""
+    opened: list[Path] = []
+    limited = chosen(tmp_path, **{"models": ["anomaly"], "epoch.pool_limit": 1})
+    trainer.run(limited, opened.append)
+    (run_dir,) = opened
+    worlds = [
+        epoch.pooled(run_dir, parameters, [1, 2]).rows["world"].unique().tolist()
+        for parameters in (limited, chosen(tmp_path, models=["anomaly"]))
+    ]
+    assert worlds == [[2], [1, 2]]
+    first, second = (int(event["rows"]) for event in events(run_dir, "model_trained"))
+    assert second < 1.5 * first
