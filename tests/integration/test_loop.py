@@ -348,7 +348,7 @@ def test_champions_that_are_refused_at_the_end_block_the_run(
 ) -> None:
     """A leak that only the close look finds ends the run as blocked, with exit code 3."""
     leak = {"leaks": ["rating_number is log_spread_mean by another name"]}
-    monkeypatch.setattr(trainer.models, "examine_closely", lambda *_, **__: leak)
+    monkeypatch.setattr(trainer.closing.models, "examine_closely", lambda *_, **__: leak)
     opened: list[Path] = []
     state = trainer.run(chosen(tmp_path, max_epochs=1), opened.append)
     assert (state.status, state.exit_code) == ("blocked", 3)

@@ -108,7 +108,7 @@ def test_a_disk_that_takes_no_note_ends_nothing(
 
 def test_the_log_file_ends_before_the_seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What rendering says is kept; what comes after the seal changes nothing that was sealed."""
-    monkeypatch.setattr(trainer.report, "render", lambda run_dir: LOG.info("rendering"))
+    monkeypatch.setattr(trainer.closing.report, "render", lambda run_dir: LOG.info("rendering"))
     with logs.RunLog(tmp_path, "INFO") as notes:
         trainer.close(tmp_path, notes)
         LOG.info("sealed")
@@ -129,7 +129,7 @@ def test_a_report_whose_kernel_is_lost_is_rendered_once_more(
 
     lost, failed = engine.KernelLost("the kernel died"), BondXError("the report's notebook failed")
     full = BondXError("the report's notebook failed: OSError: [Errno 28] No space left on device")
-    monkeypatch.setattr(trainer.report, "render", fail)
+    monkeypatch.setattr(trainer.closing.report, "render", fail)
     said[:] = [lost]
     trainer.close(tmp_path)
     for errors, expected, left in (

@@ -11,22 +11,19 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from bondx_lib import artefacts, engine, epoch, evidence, gates, models, provenance, report, runlog
+from bondx_lib import artefacts, engine, epoch, evidence, runlog
 from bondx_lib import parameters as parameter_files
-from bondx_lib.errors import BadInput, BondXError, EpochFailed, GateBlocked
-from bondx_lib.models import learners, tuning
+from bondx_lib.errors import BadInput, EpochFailed, GateBlocked
 from bondx_lib.parameters import Parameters
 from bondx_lib.runner import control, logs, pulse, signals, storage
-from bondx_lib.schema import SCHEMA_VERSION, describe
+from bondx_lib.trainer import closing, opening
 
 log = logging.getLogger("bondx")
 
@@ -35,9 +32,6 @@ EXIT_CODES: Final = {
     "interrupted": signals.INTERRUPTED,
 }  # fmt: skip
 PAUSE_POLL_SECONDS: Final = 0.5
-NAMED: Final = 5
-"""How many changed files a refusal names."""
-EXAMINATION_NAME: Final = "examination.json"
 
 OnOpen = Callable[[Path], None]
 
@@ -104,7 +98,7 @@ class BondXAIAutonomousTrainer:
         StorageFailed
             When the disk took no more; the run can be resumed.
         """
-        check_names(self.parameters)
+        opening.check_names(self.parameters)
         folder = self._folder()
         with (
             storage.explained(folder), runlog.RunLock(folder),
@@ -219,16 +213,16 @@ class BondXAIAutonomousTrainer:
         if state.committed:
             epoch.place_champions(folder)
             if self.parameters.advanced.options and state.options is None:
-                compare_options(folder, self.parameters, self._journal(), state)
+                closing.compare_options(folder, self.parameters, self._journal(), state)
             if state.examined is None:
-                examine_champions(folder, self.parameters, self._journal(), state)
+                closing.examine_champions(folder, self.parameters, self._journal(), state)
             if state.audit is None:
-                open_audit(folder, self.parameters, self._journal())
-            if refusal := _refusal(self._state()):
+                closing.open_audit(folder, self.parameters, self._journal())
+            if refusal := closing.refusal(self._state()):
                 status, reason = "blocked", refusal
-            write_cards(folder, self.parameters, self._state())
+            closing.write_cards(folder, self.parameters, self._state())
             if not any(name.startswith("datasets/") for name in state.files):
-                files = export_datasets(folder, self.parameters, state)
+                files = closing.export_datasets(folder, self.parameters, state)
                 self._journal().append("datasets_written", files=files)
         return self._finish(status, reason)
 
@@ -242,12 +236,12 @@ class BondXAIAutonomousTrainer:
         )  # fmt: skip
         if self._pulse is not None:
             self._pulse.end()
-        close(folder, self._log)
+        closing.close(folder, self._log)
         return self._state()
 
     def _folder(self) -> Path:
         if self.run_dir is None:
-            self.run_dir = new_run_folder(self.parameters)
+            self.run_dir = opening.new_run_folder(self.parameters)
         return self.run_dir
 
     def _state(self) -> runlog.RunState:
@@ -266,8 +260,8 @@ class BondXAIAutonomousTrainer:
                 source=str(folder),
             )
         self.parameters = epoch.run_parameters(folder, state)
-        check_code(folder, state, self.parameters)
-        check_artefacts(folder, state)
+        opening.check_code(folder, state, self.parameters)
+        opening.check_artefacts(folder, state)
         self._journal().append(
             "run_resumed", epoch=len(state.committed), pid=os.getpid(),
             process_start=runlog.process_start(os.getpid()),
@@ -357,7 +351,7 @@ class BondXAIAutonomousTrainer:
     def _interrupted(self, name: str) -> runlog.RunState:
         """Note that a signal broke the run off, if it had begun; return its state."""
         folder = self._folder()
-        if is_prepared(folder):
+        if opening.is_prepared(folder):
             raise KeyboardInterrupt
         state = self._state()
         if not state.finished:
@@ -389,88 +383,12 @@ class BondXAIAutonomousTrainer:
             raise Interrupted(self._signal)
 
 
-def check_names(parameters: Parameters) -> None:
-    """Check that every model, learner and gate that the parameters name is there.
-
-    Raises
-    ------
-    BadInput
-        Naming the first that is not, and the nearest that is.
-    """
-    for key, names, find in (
-        ("models", parameters.models, models.get),
-        ("advanced.base_models", parameters.advanced.base_models, learners.get),
-    ):
-        for name in names:
-            try:
-                find(name)
-            except BadInput as error:
-                raise BadInput(
-                    error.message, source="parameters", key=key, value=name,
-                    admissible=error.admissible, nearest=error.nearest,
-                ) from error  # fmt: skip
-    gates.QualityGateManager(parameters)
-
-
 def run(
     parameters: Parameters, on_open: OnOpen | None = None, log_level: str | None = None
 ) -> runlog.RunState:
     """Start a new run and bring it to a verdict; parameters as of the trainer."""
     trainer = BondXAIAutonomousTrainer(parameters, on_open=on_open, log_level=log_level)
     return trainer.run_autonomous_training_loop()
-
-
-def prepare(parameters: Parameters, parent: Mapping[str, Any] | None = None) -> Path:
-    """Make the folder of a new run, to be begun by :func:`resume`, and return it.
-
-    Parameters
-    ----------
-    parameters
-        What to run.
-    parent
-        The run it was forked from, if any.
-
-    Raises
-    ------
-    BadInput
-        When the base directory cannot be written to, or a name in the parameters is not known.
-    """
-    check_names(parameters)
-    folder = new_run_folder(parameters)
-    if parent is not None:
-        artefacts.write_json(folder / epoch.PARENT_NAME, dict(parent))
-    artefacts.write_text(folder / epoch.PARAMETERS_NAME, parameters.to_yaml())
-    return folder
-
-
-def fork(run_dir: Path, parameters: Parameters) -> Path:
-    """Make the folder of a new run with another one as its parent, and return it.
-
-    The new run begins anew, under its own parameters and today's code; its first event names the
-    parent and the digest of the last line of the parent's log.
-
-    Raises
-    ------
-    BadInput
-        When the parent is no run, or its log is damaged.
-    """
-    events = runlog.read(run_dir / runlog.LOG_NAME)
-    state = runlog.replay(events)
-    if not events:
-        raise BadInput("has not begun, so nothing can be its child", source=str(run_dir))
-    parent = {
-        "run": run_dir.resolve().name, "digest": events[-1].digest, "events": len(events),
-        "status": state.status, "epochs": len(state.committed),
-        "parameters_digest": state.parameters_digest,
-    }  # fmt: skip
-    return prepare(parameters, parent)
-
-
-def is_prepared(run_dir: Path) -> bool:
-    """Say whether a folder holds the parameters of a run that has not begun."""
-    log = run_dir / runlog.LOG_NAME
-    begun = log.is_file() and log.stat().st_size > 0
-    return (run_dir / epoch.PARAMETERS_NAME).is_file() and not begun
 
 
 def resume(
@@ -485,271 +403,15 @@ def resume(
     """
     folder = Path(run_dir)
     path = folder / runlog.LOG_NAME
-    if not path.is_file() and not is_prepared(folder):
+    if not path.is_file() and not opening.is_prepared(folder):
         raise BadInput(
             "is no run folder: it has no events.jsonl", source=str(folder),
             admissible="a folder that `bondx list` names",
         )  # fmt: skip
-    state = runlog.RunState() if is_prepared(folder) else runlog.replay(runlog.read(path))
+    state = runlog.RunState() if opening.is_prepared(folder) else runlog.replay(runlog.read(path))
     parameters = parameter_files.load(folder / epoch.PARAMETERS_NAME)
     if state.finished and evidence.pack_id(folder) is None:
-        close_late(folder, log_level or parameters.logging.level)
+        closing.close_late(folder, log_level or parameters.logging.level)
         return state
     trainer = BondXAIAutonomousTrainer(parameters, folder, on_open, log_level)
     return trainer.run_autonomous_training_loop()
-
-
-def close(run_dir: Path, notes: logs.RunLog | None = None) -> str:
-    """Render the report of an ended run, end its log file, seal the folder; return the pack id."""
-    _render(run_dir)
-    if notes is not None:
-        notes.end()
-    return evidence.seal(run_dir)
-
-
-def _render(run_dir: Path) -> None:
-    """Render the report, once more if its kernel is lost; say so if it was the disk that failed."""
-    for again in (True, False):
-        try:
-            report.render(run_dir)
-        except BondXError as error:
-            if failure := storage.blamed(run_dir, "the report", str(error)):
-                raise failure from error
-            if not (again and isinstance(error, engine.KernelLost)):
-                raise
-            log.warning("the report is rendered once more: %s", error)
-        else:
-            return
-
-
-def close_late(run_dir: Path, log_level: str) -> str:
-    """Close a run whose process died, or whose disk failed, after it had come to its verdict."""
-    with (
-        storage.explained(run_dir), runlog.RunLock(run_dir),
-        logs.RunLog(run_dir, log_level) as notes,
-    ):  # fmt: skip
-        epoch.take_up(run_dir)
-        return close(run_dir, notes)
-
-
-def new_run_folder(parameters: Parameters) -> Path:
-    """Create a run folder named after time, name and parameters' digest.
-
-    Raises
-    ------
-    BadInput
-        When the base directory cannot be written to.
-    """
-    base = Path(parameters.output.base_directory)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    name = f"{stamp}-{parameters.name}-{parameters.digest()[:6]}"
-    try:
-        base.mkdir(parents=True, exist_ok=True)
-        for attempt in range(1, 100):
-            folder = base / (name if attempt == 1 else f"{name}-{attempt}")
-            with contextlib.suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
-                return folder
-    except OSError as error:
-        raise BadInput(
-            f"cannot be written to: {error.strerror}", key="output.base_directory",
-            value=str(base), admissible="a folder that can be written to",
-        ) from error  # fmt: skip
-    raise BadInput("holds too many runs of this second", key="output.base_directory")
-
-
-def check_code(run_dir: Path, state: runlog.RunState, parameters: Parameters) -> None:
-    """Check that code, libraries and gates are those that the run began with.
-
-    A run whose log is of a time when code was not recorded is let through.
-
-    Raises
-    ------
-    BadInput
-        Naming what was changed.
-    """
-    lines = _other_code(state, parameters) if state.code else []
-    here = gates.QualityGateManager(parameters).table()
-    names = sorted(
-        name for name in {*here, *state.gates} if here.get(name) != state.gates.get(name)
-    )
-    lines += [f"the gate {name} is another" for name in names]
-    if lines:
-        more = f" and {len(lines) - NAMED} more" if len(lines) > NAMED else ""
-        raise BadInput(
-            f"was begun with other code: {'; '.join(lines[:NAMED])}{more}", source=str(run_dir),
-            admissible="what it began with; to begin anew with this: bondx resume --fork",
-        )  # fmt: skip
-
-
-def _other_code(state: runlog.RunState, parameters: Parameters) -> list[str]:
-    """Return what has changed of libraries and code since the run began, one line each."""
-    return [
-        *provenance.differences(state.computed_with, provenance.computed_with()),
-        *provenance.differences(state.code, epoch.code(parameters), values=False),
-    ]
-
-
-def check_artefacts(run_dir: Path, state: runlog.RunState) -> None:
-    """Check that the markets and every file of the committed epochs are as their events say.
-
-    Raises
-    ------
-    BadInput
-        Naming the first file that is missing or changed.
-    """
-    for name, drawn in state.markets.items():
-        if epoch.market_digest(run_dir, name) != drawn["digest"]:
-            source = str(run_dir / "markets" / name)
-            raise BadInput(f"the {name} market is not the one that was drawn", source=source)
-    for view in state.committed:
-        for name, digest in view.artefacts.items():
-            path = artefacts.inside(run_dir, name)
-            if not path.is_file():
-                raise BadInput(f"is missing since epoch {view.number}", source=str(path))
-            if artefacts.sha256_file(path) != digest:
-                raise BadInput(f"was changed after epoch {view.number}", source=str(path))
-
-
-def open_audit(run_dir: Path, parameters: Parameters, journal: runlog.Journal) -> None:
-    """Draw the audit market, score the champions on it once, and log the scores."""
-    if "audit" not in runlog.replay(runlog.read(journal.path)).markets:
-        epoch.draw_market(run_dir, "audit", parameters, journal)
-    panel, truth = epoch.read_market(run_dir, "audit")
-    scores = {}
-    for name in parameters.models:
-        champion = models.get(name).load(run_dir / "models" / name)
-        scores[name] = models.evaluate(
-            champion, champion.predict(panel), panel, truth,
-            epoch.rng_of(parameters, "audit", name), parameters.evaluation.bootstrap_replicates,
-        ).to_dict()  # fmt: skip
-    journal.append("audit_opened", scores=scores)
-
-
-def examine_champions(
-    run_dir: Path, parameters: Parameters, journal: runlog.Journal, state: runlog.RunState
-) -> None:
-    """Look closely at the champions before the audit market opens, and log what the gates find.
-
-    What takes too long for every epoch: probes of monotonicity, shocks to the domain, and the
-    search for leaks, with models taught anew on shuffled labels.
-    """
-    panel, truth = epoch.read_market(run_dir, "benchmark")
-    pool = epoch.pooled(run_dir, parameters, [view.number for view in state.committed])
-    measured = {}
-    for name in parameters.models:
-        law = models.get(name)
-        measured[name] = models.examine_closely(
-            law.load(run_dir / "models" / name), panel, truth, pool=pool,
-            split=epoch.sides(law, pool, parameters), parameters=parameters,
-            rng=epoch.rng_of(parameters, "examine", name),
-        )  # fmt: skip
-    artefacts.write_json(run_dir / EXAMINATION_NAME, artefacts.plain(measured))
-    findings = gates.QualityGateManager(parameters).judge_models(measured)
-    judged = [finding for finding in findings if finding.verdict != "not_applicable"]
-    journal.append(
-        "champions_examined", findings=[finding.to_dict() for finding in judged],
-        artefacts={EXAMINATION_NAME: artefacts.sha256_file(run_dir / EXAMINATION_NAME)},
-    )  # fmt: skip
-
-
-def _refusal(state: runlog.RunState) -> str:
-    """Say which blocking gates refuse the champions on a close look, nothing if none does."""
-    blocking = [
-        finding
-        for finding in state.examined or ()
-        if finding["severity"] == "block" and finding["verdict"] == "fail"
-    ]
-    if not blocking:
-        return ""
-    names = ", ".join(dict.fromkeys(finding["gate"] for finding in blocking))
-    messages = " ".join(finding["message"] for finding in blocking)
-    return f"champions are refused by {names}: {messages}"
-
-
-def compare_options(
-    run_dir: Path, parameters: Parameters, journal: runlog.Journal, state: runlog.RunState
-) -> None:
-    """Log what each option that is on is worth on the benchmark market, against all off.
-
-    Each supervised model is trained again on the final pool, without options and with one of them
-    at a time, from the same random numbers.
-    """
-    epochs = [view.number for view in state.committed]
-    pool = epoch.pooled(run_dir, parameters, epochs)
-    panel, truth = epoch.read_market(run_dir, "benchmark")
-    gains = []
-    for name in parameters.models:
-        law = models.get(name)
-        if not issubclass(law, models.Supervised):
-            continue
-        split = epoch.sides(law, pool, parameters)
-        tuned = tuning.best(epoch.study(run_dir, name, epochs))
-        said = {
-            option: epoch.fit(
-                law, pool, split,
-                parameters.model_copy(update={"advanced": parameters.advanced.only(option)}),
-                epoch.rng_of(parameters, "options", name), tuned if option == "tuning" else {},
-            ).predict(panel)
-            for option in (None, *parameters.advanced.options)
-        }  # fmt: skip
-        for option in parameters.advanced.options:
-            difference, low, high = models.gain(
-                law, said[None], said[option], panel, truth,
-                epoch.rng_of(parameters, "options gain", name),
-                parameters.evaluation.bootstrap_replicates,
-            )  # fmt: skip
-            gains.append({"model": name, "option": option, "gain": difference, "low": low,
-                          "high": high})  # fmt: skip
-    journal.append("options_compared", gains=gains)
-
-
-def write_cards(run_dir: Path, parameters: Parameters, state: runlog.RunState) -> None:
-    """Write beside each champion a card that a person can read, with its audit scores."""
-    for name in parameters.models:
-        folder = run_dir / "models" / name
-        champion = models.get(name).load(folder)
-        text = models.card_text(champion, dict((state.audit or {})[name]))
-        artefacts.write_text(folder / models.CARD_TEXT_NAME, text)
-
-
-def export_datasets(
-    run_dir: Path, parameters: Parameters, state: runlog.RunState
-) -> dict[str, str]:
-    """Write the last accepted variation in every format asked for; return path to SHA-256.
-
-    If some segments were drawn more often, what each row stands for is a file beside it.
-    """
-    view = state.committed[-1]
-    source = epoch.epoch_folder(run_dir, view.number) / "dataset.parquet"
-    panel = artefacts.read_parquet(source)
-    folder = run_dir / "datasets"
-    writers: dict[str, Callable[[Path, pd.DataFrame], str]] = {
-        "csv": artefacts.write_csv,
-        "jsonl": artefacts.write_jsonl,
-        "parquet": artefacts.write_parquet,
-        "json": lambda path, frame: artefacts.write_text(path, _with_metadata(frame, view)),
-    }
-    files = {}
-    for kind in parameters.output.export_formats:
-        path = folder / f"final.{kind}"
-        files[path.relative_to(run_dir).as_posix()] = writers[kind](path, panel)
-    if (source.parent / epoch.WEIGHTS_NAME).is_file():
-        weights = artefacts.read_parquet(source.parent / epoch.WEIGHTS_NAME)
-        path = folder / f"final.{epoch.WEIGHTS_NAME}"
-        files[path.relative_to(run_dir).as_posix()] = artefacts.write_parquet(path, weights)
-    return files
-
-
-def _with_metadata(panel: pd.DataFrame, view: runlog.EpochView) -> str:
-    """Return metadata and records of a dataset as one JSON object."""
-    description = {
-        "synthetic": True,
-        "schema_version": SCHEMA_VERSION,
-        "epoch": view.number,
-        "rows": len(panel),
-        "quality": view.quality,
-        "columns": describe("panel"),
-    }
-    metadata = artefacts.canonical_json(description)
-    return f'{{"metadata":{metadata},"records":{artefacts.frame_json(panel)}}}\n'

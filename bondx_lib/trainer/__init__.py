@@ -1,0 +1,27 @@
+"""The trainer: how a run is opened, goes from epoch to epoch, and is closed."""
+
+from bondx_lib.trainer.closing import close
+from bondx_lib.trainer.loop import EXIT_CODES, BondXAIAutonomousTrainer, OnOpen, resume, run
+from bondx_lib.trainer.opening import (
+    check_code,
+    check_names,
+    fork,
+    is_prepared,
+    new_run_folder,
+    prepare,
+)
+
+__all__ = [
+    "EXIT_CODES",
+    "BondXAIAutonomousTrainer",
+    "OnOpen",
+    "check_code",
+    "check_names",
+    "close",
+    "fork",
+    "is_prepared",
+    "new_run_folder",
+    "prepare",
+    "resume",
+    "run",
+]
