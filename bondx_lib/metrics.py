@@ -111,6 +111,26 @@ def paired_difference(
     return float(gap.mean()), low, high
 
 
+def independent_difference(
+    first: tuple[float, float, float], second: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    r"""Return ``first − second`` with its 95 % interval, of two that share no sample.
+
+    .. math:: \Delta - \sqrt{(x_1 - l_1)^2 + (u_2 - x_2)^2}
+              \;\text{ to }\; \Delta + \sqrt{(u_1 - x_1)^2 + (x_2 - l_2)^2}
+
+    Parameters
+    ----------
+    first, second
+        Value and the two ends of its 95 % interval. Source: Zou and Donner [28].
+    """
+    (one, one_low, one_high), (other, other_low, other_high) = first, second
+    gap = one - other
+    below = float(np.hypot(one - one_low, other_high - other))
+    above = float(np.hypot(one_high - one, other - other_low))
+    return gap, gap - below, gap + above
+
+
 def average_precision(
     label: ArrayLike,
     score: ArrayLike,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from bondx_lib.metrics import independent_difference
 from bondx_lib.plots.style import title
 from bondx_lib.report.blocks import (
     Note,
@@ -137,7 +138,11 @@ def worst_segments(summary: Summary) -> Table | Note:
 
 
 def benchmark_scores(summary: Summary, model: str) -> Table | Note:
-    """Tabulate a champion on both evaluation markets."""
+    """Tabulate a champion on both evaluation markets, and how much the first one flatters it."""
+    found = {
+        "benchmark": summary["benchmark_scores"].get(model),
+        "audit": next((s for s in summary["scores"] if s["model"] == model), None),
+    }
     rows = tuple(
         (
             market,
@@ -147,19 +152,33 @@ def benchmark_scores(summary: Summary, model: str) -> Table | Note:
             number(score["ceiling"]),
             interval(score["skill"], score["skill_low"], score["skill_high"]),
         )
-        for market, score in (
-            ("benchmark", summary["benchmark_scores"].get(model)),
-            ("audit", next((s for s in summary["scores"] if s["model"] == model), None)),
-        )
+        for market, score in found.items()
         if score is not None
     )
+    gap = flattery(found["benchmark"], found["audit"])
+    if gap is not None:
+        rows += (("benchmark less audit", "", "", "", "", interval(*gap)),)
     return table(
         f"{title(model)}: the champion on both markets",
         ("Market", "Loss", "Floor", "Simplest (skill)", "Ceiling", "Skill (95 % interval)"),
         rows,
         "The benchmark market decides promotions, so its score flatters the winner; the audit "
-        "market was opened once, at the end.",
+        "market was opened once, at the end. The last line is by how much, other luck of the two "
+        "markets included.",
     )
+
+
+def flattery(
+    benchmark: Mapping[str, Any] | None, audit: Mapping[str, Any] | None
+) -> tuple[float, float, float] | None:
+    """Return by how much a champion's skill is higher where it was selected, with its interval."""
+    first, second = _skill(benchmark), _skill(audit)
+    return None if first is None or second is None else independent_difference(first, second)
+
+
+def _skill(score: Mapping[str, Any] | None) -> tuple[float, float, float] | None:
+    skill, low, high = ((score or {}).get(key) for key in ("skill", "skill_low", "skill_high"))
+    return None if skill is None or low is None or high is None else (skill, low, high)
 
 
 def about(summary: Summary, model: str) -> Note:

@@ -74,6 +74,22 @@ def test_cluster_interval_covers_where_the_row_interval_does_not():
     assert covered["row"] < 120
 
 
+def test_independent_difference_holds_the_truth_as_often_as_it_says():
+    """Exact for normal means: the half-widths add up in squares; the order only turns the sign."""
+    gap, low, high = metrics.independent_difference((0.9, 0.87, 0.94), (0.5, 0.38, 0.62))
+    assert (gap, low, high) == pytest.approx((0.4, 0.4 - np.hypot(0.03, 0.12),
+                                              0.4 + np.hypot(0.04, 0.12)))  # fmt: skip
+    back = metrics.independent_difference((0.5, 0.38, 0.62), (0.9, 0.87, 0.94))
+    assert back == pytest.approx((-gap, -high, -low))
+    rng = np.random.default_rng(1)
+    first, second = rng.normal(0.3, 0.1, 4000), rng.normal(0.1, 0.2, 4000)
+    ends = [
+        metrics.independent_difference((a, a - 0.196, a + 0.196), (b, b - 0.392, b + 0.392))
+        for a, b in zip(first, second, strict=True)
+    ]
+    assert np.mean([low <= 0.2 <= high for _, low, high in ends]) == pytest.approx(0.95, abs=0.012)
+
+
 def test_paired_difference_sees_a_small_but_steady_gain():
     """Pairing removes what both have in common."""
     rng = RNG(3)

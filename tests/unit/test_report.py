@@ -89,6 +89,19 @@ def test_benchmark_scores_are_those_of_the_champion(summary: dict[str, Any]) -> 
     assert summary["benchmark_scores"]["spread"]["skill"] == kept["skill"]
 
 
+def test_the_gap_between_the_markets_is_shown(summary: dict[str, Any]) -> None:
+    """Known answer by hand; no line where one of the two has no interval."""
+    skills = {"skill": 0.9, "skill_low": 0.87, "skill_high": 0.94}
+    less = {"skill": 0.8, "skill_low": 0.77, "skill_high": 0.84}
+    gap = scores.flattery(skills, less)
+    assert gap == pytest.approx((0.1, 0.1 - 0.05, 0.1 + 0.05))
+    assert scores.flattery(skills, None) is None
+    assert scores.flattery({**skills, "skill_low": None}, less) is None
+    assert "benchmark less audit" in str(scores.benchmark_scores(summary, "spread"))
+    without = {**summary, "benchmark_scores": {}}
+    assert "benchmark less audit" not in str(scores.benchmark_scores(without, "spread"))
+
+
 def test_rejected_draws_are_listed_with_the_reason(summary: dict[str, Any]) -> None:
     """The draw that a gate refused appears with the finding's message."""
     assert summary["rejections"] == [
