@@ -56,6 +56,7 @@ class Session:
     number: int
     parameters: Parameters
     journal: runlog.Journal
+    follower: runlog.Follower
     state: runlog.RunState
     lock: runlog.RunLock | None
 
@@ -248,15 +249,15 @@ def open_session(
     log = run_dir / runlog.LOG_NAME
     if lock is not None and not take_up(run_dir):
         open_run(run_dir, parameter_files.load(parameters_file or None))
-    journal = runlog.Journal(log)
-    state = runlog.replay(runlog.read(log))
+    follower = runlog.Follower(log)
+    journal, state = runlog.Journal(log, follower), follower.state()
     parameters = run_parameters(run_dir, state)
     _require_next(state, epoch_number, run_dir)
     if "benchmark" not in state.markets:
         draw_market(run_dir, "benchmark", parameters, journal)
     if lock is not None:
         journal.append("epoch_started", epoch=epoch_number, attempt=attempt, kernel="own")
-    session = Session(run_dir, epoch_number, parameters, journal, state, lock)
+    session = Session(run_dir, epoch_number, parameters, journal, follower, state, lock)
     _clear_leftovers(session)
     return session
 
@@ -432,8 +433,8 @@ def commit(
         "epoch_committed", epoch=session.number, quality=accepted.quality, skills=skills,
         artefacts=digests,
     )  # fmt: skip
-    assess(session.run_dir, session.journal, session.parameters)
-    place_champions(session.run_dir)
+    assess(session.follower.state(), session.journal, session.parameters)
+    place_champions(session.run_dir, session.follower.state())
     if session.lock is not None:
         session.lock.__exit__()
     return result
@@ -446,9 +447,10 @@ def findings_table(findings: Sequence[gates.Finding]) -> pd.DataFrame:
     return pd.DataFrame(shown, columns=columns)
 
 
-def assess(run_dir: Path, journal: runlog.Journal, parameters: Parameters) -> convergence.Verdict:
+def assess(
+    state: runlog.RunState, journal: runlog.Journal, parameters: Parameters
+) -> convergence.Verdict:
     """Assess the run's history and log the verdict."""
-    state = runlog.replay(runlog.read(run_dir / runlog.LOG_NAME))
     verdict = convergence.assess(history(state), parameters)
     journal.append(
         "assessed", epoch=state.epoch, status=verdict.status, reason=verdict.reason,
@@ -477,9 +479,8 @@ def champion_epoch(state: runlog.RunState, name: str) -> int | None:
     return promoted[-1] if promoted else None
 
 
-def place_champions(run_dir: Path) -> None:
+def place_champions(run_dir: Path, state: runlog.RunState) -> None:
     """Make ``models/`` hold exactly the champions that the committed log names."""
-    state = runlog.replay(runlog.read(run_dir / runlog.LOG_NAME))
     for name in state.parameters["models"]:
         epoch = champion_epoch(state, name)
         if epoch is not None:

@@ -110,6 +110,8 @@ class Journal:
     ----------
     path
         The log file; created if it does not exist.
+    follower
+        Has read the log before, so that only what is new need be read.
 
     Raises
     ------
@@ -117,12 +119,13 @@ class Journal:
         When an existing log is damaged or its last line is cut off.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, follower: Follower | None = None) -> None:
         self.path = path
-        events = read(path, tolerate_torn=False) if path.exists() else []
-        self._seq = len(events)
-        self._head = events[-1].digest if events else GENESIS
-        self._size = path.stat().st_size if path.exists() else 0
+        reader = follower or Follower(path)
+        reader.state()
+        if reader.torn:
+            raise RunLogDamaged(str(path), reader.seq + 1, "is cut off")
+        self._seq, self._head, self._size = reader.seq, reader.head, reader.size
 
     @property
     def head(self) -> str:
@@ -209,27 +212,46 @@ def repair_tail(path: Path) -> int:
 
 
 class Follower:
-    """Reads a growing log piece by piece, checking the chain as it goes."""
+    """Reads a growing log piece by piece, checking the chain as it goes.
+
+    Attributes
+    ----------
+    seq, head, size
+        Events read so far, the digest of the last one, and their bytes.
+    torn
+        Whether a line that is cut off came after them when it was last looked at.
+    known
+        What they say together.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._offset = 0
-        self._seq = 0
-        self._head = GENESIS
+        self.seq = 0
+        self.head = GENESIS
+        self.size = 0
+        self.torn = False
+        self.known = RunState()
 
     def new(self) -> list[Event]:
         """Return the events written since the last call; none while there is no log."""
         try:
             with self.path.open("rb") as file:
-                file.seek(self._offset)
+                file.seek(self.size)
                 content = file.read()
         except FileNotFoundError:
             return []
-        events, rest = _parse(content, str(self.path), self._seq, self._head)
+        events, rest = _parse(content, str(self.path), self.seq, self.head)
+        self.torn = bool(rest)
         if events:
-            self._offset += len(content) - len(rest)
-            self._seq, self._head = events[-1].seq + 1, events[-1].digest
+            self.size += len(content) - len(rest)
+            self.seq, self.head = events[-1].seq + 1, events[-1].digest
+            self.known = replay(events, self.known)
         return events
+
+    def state(self) -> RunState:
+        """Return what all events say together, new ones included."""
+        self.new()
+        return self.known
 
 
 class RunLock:

@@ -116,9 +116,8 @@ class Watcher:
         RunLogDamaged
             When the log cannot be trusted.
         """
-        fresh = self._follower.new()
-        self._state = runlog.replay(fresh, self._state)
-        self._events.extend(fresh)
+        self._events.extend(self._follower.new())
+        self._state = self._follower.known
         return view(self.run_dir, self._state, self._events)
 
     @property

@@ -77,6 +77,7 @@ class BondXAIAutonomousTrainer:
         self._on_open = on_open
         self._log_level = log_level or self.parameters.logging.level
         self._log: logs.RunLog | None = None
+        self._read: runlog.Follower | None = None
         self._kernel: engine.Kernel | None = None
         self._signal: str | None = None
         self._wish: str | None = None
@@ -195,7 +196,7 @@ class BondXAIAutonomousTrainer:
         state = self._state()
         verdict = state.verdict
         if verdict is None or verdict["epoch"] != state.committed[-1].number:
-            epoch.assess(self._folder(), self._journal(), self.parameters)
+            epoch.assess(state, self._journal(), self.parameters)
             verdict = self._state().verdict
         return dict(verdict or {})
 
@@ -211,7 +212,7 @@ class BondXAIAutonomousTrainer:
         state = self._state()
         self._note_epoch(None)
         if state.committed:
-            epoch.place_champions(folder)
+            epoch.place_champions(folder, state)
             if self.parameters.advanced.options and state.options is None:
                 closing.compare_options(folder, self.parameters, self._journal(), state)
             if state.examined is None:
@@ -245,10 +246,15 @@ class BondXAIAutonomousTrainer:
         return self.run_dir
 
     def _state(self) -> runlog.RunState:
-        return runlog.replay(runlog.read(self._folder() / runlog.LOG_NAME))
+        return self._follower().state()
 
     def _journal(self) -> runlog.Journal:
-        return runlog.Journal(self._folder() / runlog.LOG_NAME)
+        return runlog.Journal(self._folder() / runlog.LOG_NAME, self._follower())
+
+    def _follower(self) -> runlog.Follower:
+        if self._read is None:
+            self._read = runlog.Follower(self._folder() / runlog.LOG_NAME)
+        return self._read
 
     def _reopen(self) -> None:
         """Check a run that was left, and say in its log that it goes on."""

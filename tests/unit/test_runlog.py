@@ -161,6 +161,31 @@ def test_the_follower_reads_each_event_once(log):
     assert runlog.Follower(log.with_name("none")).new() == []
 
 
+def test_the_follower_knows_what_the_whole_log_says(log):
+    """Its state is that of a replay from the beginning, and a journal may begin where it is."""
+    follower = runlog.Follower(log)
+    assert follower.state() == runlog.replay(runlog.read(log))
+    journal = runlog.Journal(log, follower)
+    written = journal.append("paused", epoch=1)
+    assert follower.state() == runlog.replay(runlog.read(log))
+    assert follower.known.status == "paused"
+    assert (follower.seq, follower.head) == (written.seq + 1, written.digest)
+    assert follower.size == log.stat().st_size
+
+
+def test_no_journal_begins_after_half_a_line(log):
+    """Not even through a follower that had read all before it; once that is cut away it does."""
+    follower = runlog.Follower(log)
+    follower.new()
+    with log.open("ab") as file:
+        file.write(b'{"seq":3,')
+    with pytest.raises(RunLogDamaged, match=r"line 4.*is cut off"):
+        runlog.Journal(log, follower)
+    runlog.repair_tail(log)
+    runlog.Journal(log, follower).append("paused", epoch=1)
+    assert len(runlog.read(log)) == 4
+
+
 def test_the_lock_names_its_holder_and_dies_with_it(tmp_path):
     """A second process is refused with the pid of the first; a killed holder holds nothing."""
     code = (
