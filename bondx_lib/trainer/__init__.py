@@ -1,7 +1,14 @@
 """The trainer: how a run is opened, goes from epoch to epoch, and is closed."""
 
 from bondx_lib.trainer.closing import close
-from bondx_lib.trainer.loop import EXIT_CODES, BondXAIAutonomousTrainer, OnOpen, resume, run
+from bondx_lib.trainer.loop import (
+    EXIT_CODES,
+    BondXAIAutonomousTrainer,
+    Interrupted,
+    OnOpen,
+    resume,
+    run,
+)
 from bondx_lib.trainer.opening import (
     check_code,
     check_names,
@@ -14,6 +21,7 @@ from bondx_lib.trainer.opening import (
 __all__ = [
     "EXIT_CODES",
     "BondXAIAutonomousTrainer",
+    "Interrupted",
     "OnOpen",
     "check_code",
     "check_names",
