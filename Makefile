@@ -17,7 +17,7 @@ TEST := $(call installed,test)
 DEV := $(call installed,dev)
 BENCHMARK := $(call installed,benchmark)
 
-.PHONY: run test test-faults check lab lock realism calibrate ceilings reference benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping bench-refinement clean help
+.PHONY: run test test-faults check lab lock realism calibrate ceilings reference benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping bench-refinement bench-loop clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
@@ -83,6 +83,9 @@ bench-stopping: $(RUN)
 bench-refinement: $(RUN)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python benchmarks/refinement.py
 
+bench-loop: $(RUN)
+	$(BIN)/python benchmarks/loop.py
+
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -105,6 +108,7 @@ help:
 	@echo "make bench-model-gates  measure how many honest models the gates on models fail (an hour)"
 	@echo "make bench-stopping   measure how early and how late the stopping rules are (minutes)"
 	@echo "make bench-refinement  measure what each ingredient of refinement adds (half an hour)"
+	@echo "make bench-loop  measure what a run takes beside its epochs (a quarter of an hour)"
 	@echo "make clean  remove the environment and all caches, but no run"
 
 $(RUN): | $(BIN)/python

@@ -76,11 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Measure the loop around the epochs.")
     parser.add_argument("--small", action="store_true", help="half a minute, to see that it runs")
     parser.add_argument("--output", type=Path, help="where the result goes; --small writes none")
+    parser.add_argument("--from", type=Path, dest="source", help="show this result, measure none")
     parser.add_argument("--cold", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if chosen.cold:
         engine.OneShotPool.prepare = lambda self: None  # type: ignore[method-assign]
         raise SystemExit(cli.main(["run", "-f", str(chosen.cold), "--quiet"]))
+    if chosen.source:
+        show(artefacts.read_json(chosen.source))
+        return
     output = chosen.output or (None if chosen.small else RESULT)
     result = measure(SMALL if chosen.small else FULL)
     show(result)
@@ -211,23 +215,25 @@ def _flatness(seconds: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, float
 
 def show(result: dict[str, Any]) -> None:
     """Print the result as tables."""
-    for name, found in result["measures"].items():
-        course = result["courses"][name]
+    for name in FULL:
+        course, found = result["courses"][name], result["measures"][name]
         print(f"{name}: {course['epochs']} epochs in {found['seconds']:.0f} s, "
               f"{found['epochs_a_minute']:.1f} a minute")  # fmt: skip
         print(f"  whole run over time inside the epochs {found['overhead']:.3f}, "
               f"loop alone {found['overhead_of_the_loop']:.3f}, "
               f"busy cores {found['busy_cores']:.2f}")  # fmt: skip
-        stages = "  ".join(f"{stage} {taken:.2f}" for stage, taken in found["stages"].items())
+        stages = "  ".join(f"{stage} {found['stages'][stage]:.2f}" for stage in STAGES)
         print(f"  until the first stage {found['seconds_until_the_first_stage']:.2f} s; {stages}")
         if found["flat"]:
             flat = found["flat"]
             print(f"  time of an epoch over 100 epochs {flat['change']:+.1%} "
                   f"({flat['low']:+.1%} to {flat['high']:+.1%})")  # fmt: skip
-        for word, values in found["held"].items():
-            unit = 2**20 if word == "memory_bytes" else 1
-            early, late = values[min(FLAT_FROM, len(values)) - 1] / unit, values[-1] / unit
-            print(f"  {word.removesuffix('_bytes')}: {early:.0f} then, {late:.0f} in the end")
+        for word in ("files", "threads", "memory_bytes"):
+            values = np.array(found["held"][word]) / (2**20 if word == "memory_bytes" else 1)
+            first, second = (f"{half.min():.0f} to {half.max():.0f}"
+                             for half in np.array_split(values, 2))  # fmt: skip
+            print(f"  {word.replace('_bytes', ' in MiB')}: "
+                  f"{first} in the first half, {second} in the second")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -58,7 +58,8 @@ def test_a_course_is_that_of_a_run(refinement, workshop, chosen, tmp_path):
     steered = refinement.Variant(steered="warnings")
     course = refinement.course(workshop, steered, EPOCHS)
     file = tmp_path / "parameters.yaml"
-    file.write_text(chosen.to_yaml())
+    changed = {**refinement.SMALL.changed, "random_seed": SEED, "epoch.steering": "warnings"}
+    file.write_text(parameters.load(None, changed).to_yaml())
     for number in range(1, EPOCHS + 1):
         session = epoch.open_session(tmp_path / "run", number, parameters_file=file)
         accepted = epoch.gate(session, epoch.generate(session))
