@@ -70,21 +70,27 @@ def read(run_dir: str | Path) -> Record:
 def skills(record: Record) -> pd.DataFrame:
     """Return the champions' skill on the benchmark market after each epoch."""
     rows = [
-        _champion_row(view, model)
-        for view in record.state.committed
+        _champion_row(view, model, scores)
         for model in record.models
-        if view.scores.get(model)
+        for view, scores in champion_scores(record, model)
     ]
     columns = ["model", "epoch", *CHAMPION_COLUMNS, "promoted", "known"]
     return _numbers(pd.DataFrame(rows, columns=columns), CHAMPION_COLUMNS)
 
 
-def champion_scores(view: runlog.EpochView, model: str) -> Mapping[str, Any]:
-    """Return the benchmark scores of the champion as it stood after an epoch."""
-    scores = view.scores[model]
-    promoted = bool(view.promotions.get(model, {}).get("promoted"))
-    role = "challenger" if promoted or "champion" not in scores else "champion"
-    return scores[role]  # type: ignore[no-any-return]
+def champion_scores(record: Record, model: str) -> list[tuple[runlog.EpochView, Mapping[str, Any]]]:
+    """Return each committed epoch with the benchmark scores of the champion as it stood after it.
+
+    They are those of the epoch that promoted it: the benchmark market does not change in a run.
+    """
+    after = []
+    standing: Mapping[str, Any] | None = None
+    for view in record.state.committed:
+        if view.promotions.get(model, {}).get("promoted"):
+            standing = view.scores[model]["challenger"]
+        if standing is not None:
+            after.append((view, standing))
+    return after
 
 
 def skill_of(scores: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:
@@ -228,9 +234,8 @@ def _parts(record: Record, part: str, columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "loss_name", *columns])
 
 
-def _champion_row(view: runlog.EpochView, model: str) -> tuple[Any, ...]:
-    scores = champion_scores(view, model)
-    promoted = bool(view.promotions.get(model, {}).get("promoted"))
+def _champion_row(view: runlog.EpochView, model: str, scores: Mapping[str, Any]) -> tuple[Any, ...]:
+    promoted = bool(view.promotions[model]["promoted"])
     return (model, view.number, *skill_of(scores), promoted, scores["ceiling"] is not None)
 
 

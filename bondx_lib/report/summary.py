@@ -153,13 +153,9 @@ def _audit_scores(record: Record) -> list[dict[str, Any]]:
 
 
 def _benchmark_scores(record: Record) -> dict[str, Any]:
-    last = record.state.committed[-1] if record.state.committed else None
-    if last is None:
-        return {}
+    standing = {model: champion_scores(record, model)[-1:] for model in record.models}
     return {
-        model: _measures(model, champion_scores(last, model))
-        for model in record.models
-        if model in last.scores
+        model: _measures(model, scores) for model, last in standing.items() for _, scores in last
     }
 
 

@@ -135,7 +135,8 @@ def _epoch(journal: runlog.Journal, epoch: int, models: tuple[str, ...]) -> None
     steered = ({"rating=CCC": 2.0}, ["rating CCC: worst segment failed."])
     mix, reasons = steered if epoch == 3 else ({}, [])
     journal.append("draw_steered", epoch=epoch, mix=mix, reasons=reasons)
-    skills = {model: scores(model, epoch)["skill"] for model in models}
+    promoted = epoch - (epoch + 1) % 2
+    skills = {model: scores(model, promoted)["skill"] for model in models}
     journal.append(
         "epoch_committed", epoch=epoch, quality=0.94 + epoch / 300, skills=skills, artefacts={}
     )
@@ -156,8 +157,6 @@ def _model(journal: runlog.Journal, epoch: int, model: str) -> None:
         gain = {"difference": 0.02, "low": 0.01, "high": 0.03}
         journal.append("champion_promoted", **decision, **gain, reason=reason)
     else:
-        earlier = scores(model, epoch - 1)
-        journal.append("model_scored", epoch=epoch, model=model, role="champion", scores=earlier)
         reason = "the gain of +0.001 [-0.01, +0.01] does not lie above zero"
         gain = {"difference": 0.001, "low": -0.01, "high": 0.01}
         journal.append("champion_kept", **decision, **gain, reason=reason)

@@ -427,6 +427,21 @@ def test_a_run_without_an_epoch_still_reports(tmp_path: Path) -> None:
         assert frame(run).empty  # fmt: skip
 
 
+def test_champions_keep_their_scores_until_another_is_promoted(tmp_path: Path) -> None:
+    """The figure, the summary and the log's commits name the same skills, epoch by epoch."""
+    folder = report_factory.write(tmp_path / "run")
+    run, made = report.read(folder), report.summarise(folder)
+    drawn = report.record.skills(run).set_index(["epoch", "model"])["skill"]
+    for view in run.state.committed:
+        assert {name: drawn[view.number, name] for name in run.models} == view.skills
+    last = run.state.committed[-1]
+    assert not any(one["promoted"] for one in last.promotions.values())
+    assert {name: made["benchmark_scores"][name]["skill"] for name in run.models} == last.skills
+    assert (
+        made["benchmark_scores"]["spread"]["skill"] != last.scores["spread"]["challenger"]["skill"]
+    )
+
+
 def test_no_log_is_bad_input(tmp_path: Path) -> None:
     """A folder that is no run is refused by name."""
     with pytest.raises(BadInput, match=r"events\.jsonl"):
