@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from html import escape as escape
 from typing import Any, Final
 
-from bondx_lib.dashboard.views import (
-    View,
+from bondx_lib.dashboard.views import View, beat_text, left_text
+from bondx_lib.dashboard.words import (
     duration,
     gates_text,
-    left_text,
     limit_text,
     model_words,
     number,
@@ -49,7 +48,8 @@ def head(one: View) -> str:
     """Return state, progress and time as HTML that screen readers announce."""
     quality = "–" if one.quality is None else f"{one.quality:.3f} ({one.band})"
     reason = f'<div class="quiet">{escape(one.reason)}</div>' if one.reason else ""
-    beat = "" if one.ended else f" · last event {duration(one.heartbeat_seconds)} ago"
+    said = beat_text(one)
+    beat = f" · {said}" if said else ""
     return (
         f'<div role="status"><div class="state">{escape(one.state_text)}</div>{reason}'
         f"<div>epoch {one.epoch} of at most {one.max_epochs}, {escape(one.stage_text)} · "

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from bondx_lib import runlog
 from bondx_lib.artefacts import plain
-from bondx_lib.dashboard.views import STATE_WORDS, Watcher, duration, left_text, number
+from bondx_lib.dashboard.views import Watcher, left_text
+from bondx_lib.dashboard.words import STATE_WORDS, duration, number
 from bondx_lib.errors import BadInput, nearest
 
 TAIL_BYTES: Final = 65_536

@@ -16,12 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from bondx_lib.artefacts import canonical_json
-from bondx_lib.dashboard.views import (
-    View,
-    Watcher,
+from bondx_lib.dashboard.views import View, Watcher, beat_text, left_text
+from bondx_lib.dashboard.words import (
     duration,
     gates_text,
-    left_text,
     limit_text,
     model_words,
     number,
@@ -110,10 +108,11 @@ def _head(one: View) -> Group:
         Text(f"epoch {one.epoch} of at most {one.max_epochs}: {one.stage_text}"),
     )
     quality = "–" if one.quality is None else f"{one.quality:.3f} ({one.band})"
-    beat = "" if one.ended else f" · last event {duration(one.heartbeat_seconds)} ago"
+    said = beat_text(one)
+    beat = f" · {said}" if said else ""
     facts = Text(
         f"elapsed {duration(one.elapsed_seconds)} · left {left_text(one)}\n"
-        f"quality {quality} {sparkline(one.quality_history, 0.8, 1.0)}{beat}"
+        f"quality {quality} {sparkline([v or 0.0 for v in one.quality_history], 0.8, 1.0)}{beat}"
     )
     reason = [Text(one.reason, style="dim")] if one.reason else []
     return Group(state, *reason, bar, facts)

@@ -5,39 +5,34 @@ Terminal, widgets, status and lists all show these views, so they cannot disagre
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from bondx_lib import runlog
+from bondx_lib.dashboard.words import (
+    ADVICE,
+    STAGE_WORDS,
+    STATE_WORDS,
+    VERDICTS,
+    WISH_WORDS,
+    duration,
+    sentence,
+    time_of,
+)
+from bondx_lib.errors import BadInput
 from bondx_lib.gates import band
 from bondx_lib.gates.base import SEVERITIES
+from bondx_lib.runner import control, pulse
 
-STATE_WORDS: Final = {
-    "empty": "not started yet",
-    "running": "running",
-    "paused": "paused",
-    "lost": "lost: its process is gone; it can be resumed",
-    "interrupted": "interrupted; it can be resumed",
-    "converged": "converged",
-    "plateaued": "stopped on a plateau",
-    "epoch_limit": "stopped at the epoch limit",
-    "stopped": "stopped on request",
-    "blocked": "blocked by a gate",
-    "failed": "failed",
-}
-STAGE_WORDS: Final = {
-    "": "starting", "generate": "drawing data", "gate": "checking data", "train": "training",
-    "evaluate": "scoring", "judge": "judging", "promote": "comparing", "commit": "committing",
-}  # fmt: skip
-RECENT_SECONDS: Final = 5
-VERDICTS: Final = ("fail", "inconclusive", "pass", "not_applicable")
-"""What a reader must see first."""
-SEVERITY_WORDS: Final = {"block": "blocking", "warn": "warning", "info": "information"}
+RECENT_EPOCHS: Final = 5
+"""The time left is told from so many."""
+MOST_DECISIONS: Final = 40
 
 
 @dataclass(frozen=True)
@@ -46,41 +41,62 @@ class View:
 
     Attributes
     ----------
-    run, state, state_text, reason
-        Folder name, status, the status in words, and why.
-    epoch, max_epochs, committed, stage_text, fraction
+    run, name, scenario
+        Folder name, and what the parameters call it and draw.
+    state, state_text, reason, advice
+        Status, the status in words, why, and what a viewer may do.
+    asked
+        What the run was asked to do and has not done yet.
+    epoch, attempt, max_epochs, committed, stage, stage_text, fraction
         Progress; ``fraction`` of the epoch limit, 1 when ended.
-    elapsed_seconds, left_low_seconds, left_high_seconds, heartbeat_seconds
-        Time since the start; between which bounds the rest lies; age of the last event.
+    began
+        Time of the first event, ISO 8601, UTC; empty before it.
+    elapsed_seconds, left_low_seconds, left_high_seconds
+        Time since the start, and between which bounds the rest lies.
+    event_seconds, heartbeat_seconds
+        Age of the last event, and of the process's last sign of life; None when there is none.
     quality, band, mean_skill
         Of the last committed epoch.
-    gates, models, rules, decisions
-        Rows of the tables.
+    patience, patience_left
+        Epochs without improvement after which the champions count as converged, and what is left.
+    gates, models, rules, decisions, audit
+        Rows of the tables; the decisions are sentences, oldest first.
     quality_history, skill_history
         One number per committed epoch, the latter by model.
     """
 
     run: str
+    name: str
+    scenario: str
     state: str
     state_text: str
     reason: str
+    advice: str
+    asked: tuple[str, ...]
     epoch: int
+    attempt: int
     max_epochs: int
     committed: int
+    stage: str
     stage_text: str
     fraction: float
+    began: str
     elapsed_seconds: float
     left_low_seconds: float | None
     left_high_seconds: float | None
-    heartbeat_seconds: float
+    event_seconds: float
+    heartbeat_seconds: float | None
     quality: float | None
     band: str | None
     mean_skill: float | None
+    patience: int | None
+    patience_left: int | None
     gates: tuple[dict[str, Any], ...]
     models: tuple[dict[str, Any], ...]
     rules: tuple[dict[str, Any], ...]
     decisions: tuple[str, ...]
-    quality_history: tuple[float, ...]
+    audit: tuple[dict[str, Any], ...]
+    quality_history: tuple[float | None, ...]
     skill_history: Mapping[str, tuple[float, ...]]
 
     @property
@@ -105,8 +121,7 @@ class Watcher:
     def __init__(self, run_dir: str | Path) -> None:
         self.run_dir = Path(run_dir)
         self._follower = runlog.Follower(self.run_dir / runlog.LOG_NAME)
-        self._state = runlog.RunState()
-        self._events: list[runlog.Event] = []
+        self._decisions: deque[str] = deque(maxlen=MOST_DECISIONS)
 
     def look(self) -> View:
         """Return the view of this moment.
@@ -115,52 +130,115 @@ class Watcher:
         ------
         RunLogDamaged
             When the log cannot be trusted.
+        BadInput
+            When the log was there and is there no more, or is shorter than it was.
         """
-        self._events.extend(self._follower.new())
-        self._state = self._follower.known
-        return view(self.run_dir, self._state, self._events)
+        self._decisions.extend(filter(None, map(sentence, self._follower.new())))
+        self._refuse_vanished()
+        return view(self.run_dir, self.state, tuple(self._decisions))
 
     @property
     def state(self) -> runlog.RunState:
         """Return the state as of the last look."""
-        return self._state
+        return self._follower.known
+
+    def _refuse_vanished(self) -> None:
+        """Say so if what was read is gone: a frozen picture would look like a healthy run."""
+        path = self._follower.path
+        try:
+            size = path.stat().st_size
+        except FileNotFoundError:
+            if self._follower.size or not self.run_dir.is_dir():
+                raise BadInput("the run folder is gone", source=str(self.run_dir)) from None
+            return
+        if size < self._follower.size:
+            raise BadInput("is shorter than it was: it was replaced", source=str(path))
 
 
-def view(run_dir: Path, state: runlog.RunState, events: Sequence[runlog.Event]) -> View:
-    """Return the view of a run from its state and events."""
-    status = runlog.live_status(state, run_dir)
+def view(run_dir: Path, state: runlog.RunState, decisions: Sequence[str] = ()) -> View:
+    """Return the view of a run from its state, and what it decided so far."""
+    status = live_state(state, run_dir)
     now = datetime.now(UTC)
-    ended = status in (*runlog.ENDED, "interrupted")
-    until = _time(state.ended, now) if ended else now
-    low, high = (None, None) if ended or status == "lost" else time_left(state, now)
+    ended = status in (*runlog.ENDED, "interrupted", "lost")
+    last_event = time_of(state.ended, now)
+    elapsed = (last_event if ended else now) - time_of(state.began, now)
+    low, high = (None, None) if ended else time_left(state, now)
     last = state.committed[-1] if state.committed else None
+    verdict = state.verdict or {}
     return View(
         run=run_dir.name,
+        name=state.name,
+        scenario=str(state.parameters.get("scenario", "")),
         state=status,
         state_text=STATE_WORDS[status],
         reason=state.reason,
+        advice=ADVICE.get(status, ""),
+        asked=() if ended else asked(run_dir),
         epoch=state.epoch,
+        attempt=state.attempt,
         max_epochs=state.max_epochs,
         committed=len(state.committed),
-        stage_text="done" if ended else STAGE_WORDS[state.stage],
-        fraction=1.0 if ended else len(state.committed) / max(state.max_epochs, 1),
-        elapsed_seconds=(until - _time(state.began, now)).total_seconds(),
+        stage=state.stage,
+        stage_text=stage_text(status, state),
+        fraction=1.0 if status in runlog.ENDED else len(state.committed) / max(state.max_epochs, 1),
+        began=state.began,
+        elapsed_seconds=elapsed.total_seconds(),
         left_low_seconds=low,
         left_high_seconds=high,
-        heartbeat_seconds=(now - _time(state.ended, now)).total_seconds(),
+        event_seconds=max((now - last_event).total_seconds(), 0.0),
+        heartbeat_seconds=None if ended else pulse.age_seconds(run_dir),
         quality=last.quality if last else None,
         band=band(last.quality) if last and last.quality is not None else None,
         mean_skill=float(np.mean(list(last.skills.values()))) if last and last.skills else None,
+        patience=state.parameters.get("improvement_patience"),
+        patience_left=verdict.get("patience_left"),
         gates=gate_rows(state),
         models=model_rows(state),
-        rules=tuple(dict(rule) for rule in (state.verdict or {}).get("rules", ())),
-        decisions=tuple(filter(None, map(sentence, events)))[-8:],
-        quality_history=tuple(v.quality or 0.0 for v in state.committed),
+        rules=tuple(dict(rule) for rule in verdict.get("rules", ())),
+        decisions=tuple(decisions),
+        audit=audit_rows(state),
+        quality_history=tuple(one.quality for one in state.committed),
         skill_history={
-            name: tuple(v.skills[name] for v in state.committed if name in v.skills)
+            name: tuple(one.skills[name] for one in state.committed if name in one.skills)
             for name in model_names(state)
         },
     )
+
+
+def live_state(state: runlog.RunState, run_dir: Path) -> str:
+    """Return the status as it is now: ``lost`` without a process, ``silent`` with a mute one."""
+    status = runlog.live_status(state, run_dir)
+    if status not in ("running", "paused"):
+        return status
+    age = pulse.age_seconds(run_dir)
+    return "silent" if age is not None and age > pulse.LATE_SECONDS else status
+
+
+def stage_text(status: str, state: runlog.RunState) -> str:
+    """Say what a run does at the moment."""
+    if status in runlog.ENDED:
+        return "done"
+    if status in ("interrupted", "lost", "empty"):
+        return STATE_WORDS[status].partition(":")[0]
+    if status == "paused":
+        return "waiting between two epochs"
+    if state.verdict and state.verdict["status"] != "running":
+        return "opening the audit market, writing report and evidence"
+    return STAGE_WORDS[state.stage]
+
+
+def asked(run_dir: Path) -> tuple[str, ...]:
+    """Return the wishes that wait to be obeyed."""
+    return tuple(wish for wish in control.WISHES if control.asked(run_dir, wish))
+
+
+def asked_text(one: View) -> str:
+    """Say what a run was asked for and has not done yet; empty if nothing.
+
+    A paused run has obeyed the wish to pause.
+    """
+    open_ones = [wish for wish in one.asked if (wish, one.state) != ("pause", "paused")]
+    return ", ".join(WISH_WORDS[wish] for wish in open_ones)
 
 
 def time_left(state: runlog.RunState, now: datetime) -> tuple[float | None, float | None]:
@@ -172,9 +250,9 @@ def time_left(state: runlog.RunState, now: datetime) -> tuple[float | None, floa
     done = state.committed
     if not done:
         return None, None
-    recent = done[-RECENT_SECONDS:]
+    recent = done[-RECENT_EPOCHS:]
     each = float(
-        np.mean([(_time(v.ended, now) - _time(v.began, now)).total_seconds() for v in recent])
+        np.mean([(time_of(v.ended, now) - time_of(v.began, now)).total_seconds() for v in recent])
     )
     patience = int((state.verdict or {}).get("patience_left", 0))
     most = max(state.max_epochs - len(done), 0)
@@ -186,147 +264,64 @@ def gate_rows(state: runlog.RunState) -> tuple[dict[str, Any], ...]:
     data = [one.findings for one in state.epochs if one.findings]
     model = [one.model_findings for one in state.epochs if one.model_findings]
     found = [*(data[-1] if data else ()), *(model[-1] if model else ())]
-    keep = ("gate", "slice", "observed", "threshold", "used", "severity", "verdict", "message")
+    keep = ("gate", "slice", "observed", "interval", "threshold", "used", "severity", "verdict",
+            "message")  # fmt: skip
     order = sorted(found, key=lambda one: (*_urgency(one), -one["used"]))
-    return tuple({key: finding[key] for key in keep} for finding in order)
+    return tuple({key: finding.get(key) for key in keep} for finding in order)
 
 
 def _urgency(finding: Mapping[str, Any]) -> tuple[int, int]:
     return VERDICTS.index(finding["verdict"]), SEVERITIES.index(finding["severity"])
 
 
-def limit_text(threshold: Any) -> str:
-    """Return a threshold, or the ends of a range, as text.
-
-    >>> limit_text(0.1), limit_text([0.2, 0.95])
-    ('0.1', '0.2 to 0.95')
-    """
-    if isinstance(threshold, Sequence):
-        return " to ".join(f"{end:g}" for end in threshold)
-    return f"{threshold:g}"
-
-
-def verdict_text(row: Mapping[str, Any]) -> str:
-    """Return a verdict in words, and what it means where it is no pass.
-
-    >>> verdict_text({"verdict": "fail", "severity": "warn"}), verdict_text({"verdict": "pass"})
-    ('fail (warning)', 'pass')
-    """
-    words = str(row["verdict"]).replace("_", " ")
-    if row["verdict"] != "fail":
-        return words
-    return f"{words} ({SEVERITY_WORDS[row['severity']]})"
-
-
-def gates_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Count gates by verdict in words.
-
-    >>> gates_text([{"verdict": "pass"}, {"verdict": "fail"}, {"verdict": "pass"}])
-    '3 gates: 1 fail, 2 pass'
-    """
-    if not rows:
-        return ""
-    counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in VERDICTS}
-    said = [f"{count} {word.replace('_', ' ')}" for word, count in counts.items() if count]
-    return f"{len(rows)} gates: {', '.join(said)}"
-
-
 def model_rows(state: runlog.RunState) -> tuple[dict[str, Any], ...]:
-    """Return for each model the champion's skill, where it came from, and its training time."""
+    """Return for each model how its champion stands on the benchmark market, and how it got there.
+
+    ``loss`` stands between ``floor`` (no model) and ``ceiling`` (the true law), None where no
+    ceiling is known.
+    """
     rows = []
     for name in model_names(state):
         promoted = [v for v in state.committed if v.promotions.get(name, {}).get("promoted")]
         if not promoted:
             continue
         scores = promoted[-1].scores[name]["challenger"]
+        latest = state.committed[-1]
         rows.append(
             {
                 "model": name,
                 "skill": scores["skill"],
                 "low": scores["skill_low"],
                 "high": scores["skill_high"],
+                "loss_name": scores["loss_name"],
+                "loss": scores["loss"],
+                "floor": scores["floor"],
+                "ceiling": scores["ceiling"],
+                "calibration_slope": scores.get("calibration_slope"),
+                "calibration_low": scores.get("calibration_slope_low"),
+                "calibration_high": scores.get("calibration_slope_high"),
                 "champion_since": promoted[-1].number,
                 "promotions": len(promoted),
-                "training_seconds": state.committed[-1].seconds.get(name),
+                "training_seconds": latest.seconds.get(name),
             }
         )
     return tuple(rows)
 
 
+def audit_rows(state: runlog.RunState) -> tuple[dict[str, Any], ...]:
+    """Return the champions' scores on the audit market; none before it was opened."""
+    opened = state.audit or {}
+    return tuple(
+        {"model": name, "skill": opened[name]["skill"], "low": opened[name]["skill_low"],
+         "high": opened[name]["skill_high"]}
+        for name in model_names(state)
+        if name in opened
+    )  # fmt: skip
+
+
 def model_names(state: runlog.RunState) -> tuple[str, ...]:
     """Return the models of a run in the order of its parameters."""
     return tuple(state.parameters.get("models", ()))
-
-
-def model_words(name: str) -> str:
-    """Return what a reader calls a model.
-
-    >>> model_words("liquidity_shock")
-    'Liquidity shock'
-    """
-    return name.replace("_", " ").capitalize()
-
-
-def sentence(event: runlog.Event) -> str | None:
-    """Say in a sentence what an event decided, or None if it decided nothing."""
-    if event.kind == "champion_promoted":
-        name = model_words(event["model"])
-        return f"epoch {event['epoch']}: {name} challenger promoted, {event['reason']}"
-    if event.kind == "dataset_rejected":
-        failing = ", ".join(
-            f["gate"]
-            for f in event["findings"]
-            if f["severity"] == "block" and f["verdict"] == "fail"
-        )
-        return f"epoch {event['epoch']}: draw {event['draw']} refused by {failing}; drawn again"
-    if event.kind == "draw_steered" and event["mix"]:
-        names = ", ".join(segment.replace("=", " ") for segment in event["mix"])
-        return f"epoch {event['epoch']}: the next draw holds more of {names}, for gates warn of it"
-    if event.kind == "models_judged" and event["refused"]:
-        refused = "; ".join(
-            f"{model_words(name)} by {', '.join(found)}" for name, found in event["refused"].items()
-        )
-        return f"epoch {event['epoch']}: challengers refused: {refused}"
-    if event.kind == "epoch_failed":
-        again = "trying again" if event["retry"] else "giving up"
-        return f"epoch {event['epoch']}: {event['error']}: {event['message']}; {again}"
-    if event.kind == "epoch_blocked":
-        return f"epoch {event['epoch']}: every draw was refused by a blocking gate"
-    if event.kind == "champions_examined":
-        failed = sorted({f["gate"] for f in event["findings"] if f["verdict"] == "fail"})
-        return f"the champions were examined: {', '.join(failed) or 'nothing'} failed"
-    if event.kind == "audit_opened":
-        return "the audit market was opened, once"
-    if event.kind in ("run_interrupted", "run_resumed", "paused", "continued"):
-        return event.kind.replace("_", " ").replace("run ", "the run was ")
-    if event.kind == "run_finished":
-        return f"the run ended: {STATE_WORDS[event['status']]}"
-    return None
-
-
-def duration(seconds: float | None) -> str:
-    """Return a duration in words.
-
-    >>> duration(42), duration(125), duration(8000), duration(None)
-    ('42 s', '2 min 05 s', '2 h 13 min', 'unknown')
-    """
-    if seconds is None:
-        return "unknown"
-    whole = int(timedelta(seconds=max(seconds, 0)).total_seconds())
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """Return a number with so many digits, or a dash where there is none.
-
-    >>> number(0.123), number(None)
-    ('0.12', '–')
-    """
-    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def left_text(one: View) -> str:
@@ -339,5 +334,11 @@ def left_text(one: View) -> str:
     return f"{low} if nothing improves, {high} at most"
 
 
-def _time(text: str, otherwise: datetime) -> datetime:
-    return datetime.fromisoformat(text) if text else otherwise
+def beat_text(one: View) -> str:
+    """Say when the run was last heard of; empty once it has ended."""
+    if one.ended or one.state == "empty":
+        return ""
+    event = f"last event {duration(one.event_seconds)} ago"
+    if one.heartbeat_seconds is None:
+        return event
+    return f"{event}, heartbeat {duration(one.heartbeat_seconds)} ago"

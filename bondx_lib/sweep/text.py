@@ -10,7 +10,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bondx_lib.dashboard.views import View, number
+from bondx_lib.dashboard.views import View
+from bondx_lib.dashboard.words import number
 from bondx_lib.sweep import tables
 from bondx_lib.sweep.comparison import Comparison
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 from rich.console import Console
 
 from bondx_lib import BondXAIDashboard, dashboard, evidence, runlog
-from bondx_lib.dashboard import html, runs, terminal, views
+from bondx_lib.dashboard import html, runs, terminal, views, words
 from bondx_lib.dashboard.controller import Controller
 from bondx_lib.errors import BadInput
 from bondx_lib.schema import MODELS
@@ -102,15 +103,15 @@ def test_models_of_other_packages_are_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
-    [(status, words) for status, words in views.STATE_WORDS.items() if status in runlog.ENDED],
+    ("status", "said"),
+    [(status, said) for status, said in words.STATE_WORDS.items() if status in runlog.ENDED],
 )
-def test_every_ending_is_named(status: str, words: str, tmp_path: Path) -> None:
+def test_every_ending_is_named(status: str, said: str, tmp_path: Path) -> None:
     """Terminal, page and status say in words how a run ended and why."""
     run_dir = report_factory.write(tmp_path / "run", epochs=1, status=status, reason="so <it> is")
     one = look(run_dir)
     for shown in (drawn(one, 100), dashboard.status_text(dashboard.status(run_dir))):
-        assert words in shown
+        assert said in shown
         assert "so <it> is" in shown
     assert "so &lt;it&gt; is" in html.page(one)
 
@@ -129,7 +130,7 @@ def test_running_paused_interrupted_and_lost_are_told_apart(tmp_path: Path) -> N
         journal.append("paused", epoch=2)
         assert look(run_dir).state == "paused"
         assert dashboard.list_runs(tmp_path)[0]["state"] == "paused"
-    assert "can be resumed" in look(run_dir).state_text
+    assert "resume it" in look(run_dir).advice
     assert dashboard.list_runs(tmp_path)[0]["state"].startswith("lost")
     journal.append("run_interrupted", signal="SIGINT")
     assert look(run_dir).state == "interrupted"
@@ -148,9 +149,57 @@ def test_watcher_reads_on(tmp_path: Path) -> None:
     """A second look sees only what is new, and both together all of it."""
     journal = running(tmp_path / "run")
     watcher = dashboard.Watcher(tmp_path / "run")
-    assert watcher.look().stage_text == "training"
-    journal.append("stage_started", epoch=2, stage="evaluate")
-    assert watcher.look() == look(tmp_path / "run") or watcher.look().stage_text == "scoring"
+    with runlog.RunLock(tmp_path / "run"):
+        assert watcher.look().stage_text == "training"
+        journal.append("stage_started", epoch=2, stage="evaluate")
+        assert watcher.look().stage_text == look(tmp_path / "run").stage_text == "scoring"
+    assert watcher.look().stage_text == "lost"
+
+
+def test_run_that_vanished_is_said(tmp_path: Path) -> None:
+    """A folder that is deleted, or a log that is replaced, while it is watched is no quiet run."""
+    running(tmp_path / "run")
+    watcher = dashboard.Watcher(tmp_path / "run")
+    watcher.look()
+    log = tmp_path / "run" / runlog.LOG_NAME
+    content = log.read_bytes()
+    log.write_bytes(content[:100])
+    with pytest.raises(BadInput, match="was replaced"):
+        watcher.look()
+    log.unlink()
+    with pytest.raises(BadInput, match="is gone"):
+        watcher.look()
+    with pytest.raises(BadInput, match="is gone"):
+        dashboard.Watcher(tmp_path / "never").look()
+
+
+def test_mute_process_and_open_wishes_are_seen(tmp_path: Path) -> None:
+    """A process that holds the run but does not beat is named; so is a wish not yet obeyed."""
+    running(tmp_path / "run")
+    control = tmp_path / "run" / "control"
+    control.mkdir()
+    (control / "heartbeat").touch()
+    (control / "pause").touch()
+    with runlog.RunLock(tmp_path / "run"):
+        one = look(tmp_path / "run")
+        assert (one.state, one.asked) == ("running", ("pause",))
+        assert "asked to pause" in views.asked_text(one)
+        assert one.heartbeat_seconds is not None
+        assert "heartbeat" in views.beat_text(one)
+        os.utime(control / "heartbeat", (0, 0))
+        one = look(tmp_path / "run")
+        assert one.state == "silent"
+        assert not one.ended
+        assert "no sign of life" in one.state_text
+
+
+def test_decisions_are_sentences_with_numbers_and_reasons(finished: Path) -> None:
+    """What was promoted, what refused and what the next draw holds more of, each with its why."""
+    said = look(finished).decisions
+    assert "epoch 3: Spread challenger promoted, +0.020 skill [0.010, 0.030]" in said
+    assert any(text.startswith("epoch 2: draw 0 refused by ") for text in said)
+    assert any("holds more of CCC because rating CCC: worst" in text for text in said)
+    assert said[-1] == "the run ended: converged"
 
 
 def test_list_names_damaged_logs(finished: Path, tmp_path: Path) -> None:
@@ -184,7 +233,7 @@ def test_run_is_found_by_name_beginning_path_and_age(finished: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "said"),
     [
         (None, ["holds no runs", "bondx run"]),
         ("2026", ["several"]),
@@ -192,7 +241,7 @@ def test_run_is_found_by_name_beginning_path_and_age(finished: Path) -> None:
     ],
 )
 def test_run_that_is_not_there_is_bad_input(
-    text: str | None, words: list[str], tmp_path: Path
+    text: str | None, said: list[str], tmp_path: Path
 ) -> None:
     """The message says where was looked, what would do and what comes near."""
     if text:
@@ -200,7 +249,7 @@ def test_run_that_is_not_there_is_bad_input(
         report_factory.write(tmp_path / "20260102T000000Z-tony", epochs=1)
     with pytest.raises(BadInput) as caught:
         dashboard.find_run(tmp_path, text)
-    assert all(word in str(caught.value) for word in words)
+    assert all(word in str(caught.value) for word in said)
     with pytest.raises(BadInput, match="no run folder"):
         dashboard.status(tmp_path)
 
@@ -219,7 +268,7 @@ def test_terminal_shows_every_champion_at_any_width(finished: Path, width: int) 
     shown = drawn(look(finished), width)
     assert max(map(len, shown.splitlines())) <= width
     for row in look(finished).models:
-        (line,) = [x for x in shown.splitlines() if x.startswith(views.model_words(row["model"]))]
+        (line,) = [x for x in shown.splitlines() if x.startswith(words.model_words(row["model"]))]
         assert f"{row['skill']:.3f}" in line
 
 
