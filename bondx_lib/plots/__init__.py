@@ -29,6 +29,8 @@ from bondx_lib.plots.exploration import (
 )
 from bondx_lib.plots.gates import describe_power, power
 from bondx_lib.plots.market import (
+    bond_life,
+    describe_bond_life,
     describe_rating_and_sector_mix,
     describe_spread_by_rating_and_maturity,
     describe_spread_by_rating_through_time,
@@ -60,7 +62,7 @@ from bondx_lib.plots.models_exploration import (
     learning_curves,
     one_answer,
 )
-from bondx_lib.plots.style import png
+from bondx_lib.plots.style import png, themed_svg
 from bondx_lib.plots.training import (
     convergence,
     describe_convergence,
@@ -76,11 +78,13 @@ from bondx_lib.plots.training import (
 
 __all__ = [
     "audit_skill",
+    "bond_life",
     "calibration",
     "convergence",
     "coverage_by_rating",
     "curve_by_regime",
     "describe_audit_skill",
+    "describe_bond_life",
     "describe_calibration",
     "describe_convergence",
     "describe_coverage_by_rating",
@@ -128,6 +132,7 @@ __all__ = [
     "spread_by_rating_and_maturity",
     "spread_by_rating_through_time",
     "spread_through_regimes",
+    "themed_svg",
     "training_time",
     "transitions",
 ]

@@ -10,8 +10,12 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bondx_lib.errors import BadInput, nearest
 from bondx_lib.plots.style import (
+    BAD,
     INK,
+    MODEL_COLOURS,
+    MUTED,
     date_axis,
     log_basis_points,
     margin_label,
@@ -23,6 +27,8 @@ from bondx_lib.schema import LETTERS, SECTORS, letter
 
 MATURITY_EDGES_YEARS: Final = (0.0, 3.0, 5.0, 7.0, 10.0, 15.0, 100.0)
 MATURITY_NAMES: Final = ("under 3", "3–5", "5–7", "7–10", "10–15", "over 15")
+OWN: Final = MODEL_COLOURS["spread"]
+"""Of the one bond that a figure is about."""
 FEWEST_ROWS: Final = 5
 """A median of fewer bond-months is left out of the figures."""
 
@@ -126,6 +132,73 @@ def describe_rating_and_sector_mix(panel: pd.DataFrame) -> str:
         + ", ".join(f"{name} {share:.0f} %" for name, share in sectors.items())
         + "."
     )
+
+
+@styled
+def bond_life(panel: pd.DataFrame, bond_id: str) -> Figure:
+    """Draw one bond's spread, price and liquidity, month by month.
+
+    The spread stands beside the median of all bonds of its letter grade at the time; a change of
+    rating is named where it happens, and months of a liquidity shock are marked.
+
+    Parameters
+    ----------
+    panel
+        The market's panel: ``date``, ``bond_id``, ``rating``, ``spread_bps``, ``clean_price``,
+        ``liquidity_index``, ``liquidity_shock``.
+    bond_id
+        A bond of the panel.
+    """
+    life = _life(panel, bond_id)
+    figure, axes = panels(3, 1, 6.0, sharex=True)
+    spread, price, liquidity = axes
+    spread.plot(life["date"], life["spread_bps"], color=OWN)
+    spread.plot(life["date"], life["median_bps"], color=MUTED, linestyle=":", linewidth=1.3)
+    price.plot(life["date"], life["clean_price"], color=OWN)
+    liquidity.plot(life["date"], life["liquidity_index"], color=OWN)
+    shocked = life[life["liquidity_shock"]]
+    liquidity.plot(shocked["date"], shocked["liquidity_index"], "v", color=BAD)
+    titles = ("Spread, bp (dotted: median of its grade)", "Clean price, per 100",
+              "Liquidity index, 0 to 100 (▾ shock)")  # fmt: skip
+    for ax, title in zip(axes, titles, strict=True):
+        ax.set_title(title)
+    for place in _rating_changes(life):
+        row = life.iloc[place]
+        spread.annotate(row["rating"], (row["date"], row["spread_bps"]), xytext=(0, 6),
+                        textcoords="offset points", ha="center", fontsize=9)  # fmt: skip
+        spread.plot(row["date"], row["spread_bps"], "o", color=OWN)
+    spread.margins(y=0.18)
+    date_axis(liquidity)
+    return figure
+
+
+def describe_bond_life(panel: pd.DataFrame, bond_id: str) -> str:
+    """Say what :func:`bond_life` shows."""
+    life = _life(panel, bond_id)
+    ratings = ", then ".join(str(life["rating"].iloc[place]) for place in _rating_changes(life))
+    spread, price = life["spread_bps"], life["clean_price"]
+    return (
+        f"Bond {bond_id} from {life['date'].iloc[0]:%B %Y} to {life['date'].iloc[-1]:%B %Y}, rated "
+        f"{ratings}. Spread {spread.iloc[0]:.0f} to {spread.iloc[-1]:.0f} basis points (lowest "
+        f"{spread.min():.0f}, highest {spread.max():.0f}); clean price {price.iloc[0]:.1f} to "
+        f"{price.iloc[-1]:.1f}; {int(life['liquidity_shock'].sum())} months of liquidity shock."
+    )
+
+
+def _life(panel: pd.DataFrame, bond_id: str) -> pd.DataFrame:
+    """Return the bond's rows in order, each once, with the median spread of its letter grade."""
+    letters = panel["rating"].map(letter)
+    medians = panel.groupby([panel["date"], letters])["spread_bps"].transform("median")
+    own = panel.assign(median_bps=medians)[panel["bond_id"] == bond_id]
+    if own.empty:
+        raise BadInput("is no bond of these data", key="bond_id", value=bond_id,
+                       nearest=nearest(bond_id, panel["bond_id"].unique()))  # fmt: skip
+    return own.sort_values("date").drop_duplicates("date").reset_index(drop=True)
+
+
+def _rating_changes(life: pd.DataFrame) -> list[int]:
+    """Return the places where a rating begins, the first one included."""
+    return [int(place) for place in np.flatnonzero(life["rating"] != life["rating"].shift())]
 
 
 def draw_by_letter(ax: Axes, medians: pd.DataFrame) -> None:

@@ -11,7 +11,8 @@ import functools
 import io
 import itertools
 from collections.abc import Callable, Iterable
-from typing import Final, ParamSpec
+from html import escape
+from typing import Any, Final, ParamSpec
 
 import matplotlib as mpl
 import seaborn as sns
@@ -28,6 +29,12 @@ MUTED: Final = "#5b6773"
 RULE: Final = "#d5dbe1"
 GOOD: Final = "#00614a"
 BAD: Final = "#b23b00"
+THEME: Final = {
+    INK: "--jp-ui-font-color1",
+    MUTED: "--jp-ui-font-color2",
+    RULE: "--jp-border-color2",
+}
+"""What JupyterLab calls the colours that change with its theme."""
 
 MODEL_COLOURS: Final = {
     "spread": "#0072b2",
@@ -122,6 +129,30 @@ def png(figure: Figure) -> bytes:
     with mpl.rc_context(STYLE):  # type: ignore[arg-type]
         figure.savefig(target, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return target.getvalue()
+
+
+def themed_svg(figure: Figure, description: str) -> str:
+    """Return the figure as an SVG element whose ink follows the colours of the page around it.
+
+    Paper is transparent; ink, labels and rules take JupyterLab's theme variables, and their own
+    colours where there are none.
+
+    Parameters
+    ----------
+    figure
+        Drawn in the project's style.
+    description
+        What a screen reader says in its place.
+    """
+    target = io.StringIO()
+    settings: dict[Any, Any] = {**STYLE, "svg.fonttype": "none", "svg.hashsalt": "bondx"}
+    with mpl.rc_context(settings):
+        figure.savefig(target, format="svg", transparent=True, metadata={"Date": None})
+    content = target.getvalue()
+    content = content[content.index("<svg") :]
+    for colour, variable in THEME.items():
+        content = content.replace(colour, f"var({variable}, {colour})")
+    return content.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1)
 
 
 def whole_epochs(axes: Axes) -> None:

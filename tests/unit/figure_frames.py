@@ -158,6 +158,17 @@ def panel(bonds: int = 120, months: int = 12) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def life() -> pd.DataFrame:
+    """The market above with prices and liquidity; ratings change once."""
+    market = panel(40)
+    month = market.groupby("bond_id").cumcount()
+    worse = market["rating"].where(month < 6, "CCC+")
+    return market.assign(
+        rating=worse, clean_price=100 - month, liquidity_index=50.0 + month,
+        liquidity_shock=month == 7,
+    )  # fmt: skip
+
+
 def regimes(bonds: int = 200, months: int = 24) -> pd.DataFrame:
     """The market above with issuers, the truth's regime, and all that a life needs."""
     market = panel(bonds, months)

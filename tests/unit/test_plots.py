@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bondx_lib import plots
+from bondx_lib.errors import BadInput
 from bondx_lib.plots.style import (
     MODEL_COLOURS,
     SPARE_COLOURS,
@@ -25,6 +27,7 @@ from . import model_frames
 
 FIGURES: dict[str, tuple[Any, ...]] = {
     "audit_skill": (frames.audit(),),
+    "bond_life": (frames.life(), "XZ0000000003"),
     "calibration": (frames.deciles(),),
     "convergence": (frames.scores(), 0.001, 3),
     "coverage_by_rating": (model_frames.coverage(), 0.9),
@@ -59,7 +62,9 @@ def test_every_public_figure_is_under_test_and_has_its_words() -> None:
     public = {
         name
         for name in plots.__all__
-        if callable(getattr(plots, name)) and not name.startswith("describe_") and name != "png"
+        if callable(getattr(plots, name))
+        and not name.startswith("describe_")
+        and name not in ("png", "themed_svg")
     }
     assert public == set(FIGURES)
     assert all(f"describe_{name}" in plots.__all__ for name in FIGURES)
@@ -97,6 +102,24 @@ def test_leaves_frame_and_style_alone(name: str) -> None:
     assert isinstance(figure, Figure)
     pd.testing.assert_frame_equal(frame, before)
     assert dict(mpl.rcParams) == style
+
+
+def test_bond_that_is_not_there_is_bad_input() -> None:
+    """The message names the bond and the nearest one."""
+    with pytest.raises(BadInput, match=r"no bond of these data.*did you mean 'XZ0000000003'"):
+        plots.bond_life(frames.life(), "XZ000000000E3")
+
+
+def test_themed_figure_follows_the_page_and_says_what_it_shows() -> None:
+    """Ink becomes theme variables, paper transparent; the same figure gives the same text."""
+    frame = frames.panel()
+    drawn = plots.themed_svg(plots.spread_by_rating_through_time(frame), 'spreads & "more"')
+    assert drawn == plots.themed_svg(plots.spread_by_rating_through_time(frame), 'spreads & "more"')
+    assert drawn.startswith('<svg role="img" aria-label="spreads &amp; &quot;more&quot;"')
+    assert "var(--jp-ui-font-color1, #1c2733)" in drawn
+    assert "fill: #ffffff" not in drawn
+    assert "<script" not in drawn
+    ElementTree.fromstring(drawn)
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 100])
