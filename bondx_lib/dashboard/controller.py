@@ -2,36 +2,52 @@
 
 The run is a process of its own that survives kernel and browser; everything shown is read from its
 log, everything asked of it is a file in its ``control`` folder. A thread refreshes the view, so it
-moves while another cell runs.
+moves while another cell runs, and a second one carries out what buttons ask for, so that a slow
+answer freezes nothing.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 import ipywidgets as widgets
 
-from bondx_lib import parameters as parameter_files
-from bondx_lib import runlog
-from bondx_lib.dashboard import html, runs
+from bondx_lib import evidence, runlog
+from bondx_lib.dashboard import html, outside, runs
+from bondx_lib.dashboard.data import DataPage
+from bondx_lib.dashboard.form import StartForm
+from bondx_lib.dashboard.html import escape, framed
 from bondx_lib.dashboard.views import View, Watcher
 from bondx_lib.errors import BadInput, BondXError
-from bondx_lib.schema import SCENARIOS
+from bondx_lib.runner import control, detach
 
 REFRESH_SECONDS: Final = 0.7
-COMMON: Final = ("max_epochs", "dataset_size", "random_seed", "name")
-WIDE_LABEL: Final = {"description_width": "7rem"}
+LIST_EVERY: Final = 10
+"""The list of runs is made anew at every so many-th refresh."""
+AT_WORK: Final = ("running", "silent", "paused")
+RESTING: Final = ("lost", "interrupted")
+WRAP: Final = {"flex_flow": "row wrap"}
+MOST_PROBLEMS: Final = 5
+
+_open: dict[Path, Controller] = {}
+
+
+def open_controller(
+    base: str | Path = "runs", parameter_folder: str | Path = "parameters"
+) -> Controller:
+    """Return this kernel's controller of a folder of runs; asking again gives the same one."""
+    place = Path(base).resolve()
+    if place not in _open:
+        _open[place] = Controller(base, parameter_folder)
+    return _open[place]
 
 
 class Controller:
-    """Widgets over one run at a time.
+    """Widgets over one run at a time: at first the newest one at work, or else the newest.
 
     Parameters
     ----------
@@ -47,93 +63,23 @@ class Controller:
         self.base = Path(base)
         self._watcher: Watcher | None = None
         self._view: View | None = None
-        self._stop = threading.Event()
+        self._drawn: tuple[Any, ...] = ()
+        self._lock = threading.RLock()
+        self._over = threading.Event()
         self._thread: threading.Thread | None = None
-        self._processes: list[subprocess.Popen[bytes]] = []
-        files = sorted(
-            str(path) for path in Path(parameter_folder).glob("*.yaml")
-            if not path.name.endswith("_example.yaml")
-        )  # fmt: skip
-        usual = [file for file in files if Path(file).name == "default.yaml"] or files[:1]
-        self._file = widgets.Dropdown(
-            options=[(Path(file).stem, file) for file in files],
-            value=usual[0] if usual else None,
-            description="parameters", style=WIDE_LABEL,
-        )  # fmt: skip
-        self._fields = {
-            name: widgets.Text(description=name, placeholder="as in the file", style=WIDE_LABEL)
-            for name in COMMON
-        }
-        self._scenario = widgets.Dropdown(
-            options=[("as in the file", ""), *((s, s) for s in SCENARIOS)],
-            description="scenario", style=WIDE_LABEL,
-        )  # fmt: skip
-        self._check = widgets.HTML()
-        self._runs = widgets.Dropdown(
-            description="Run", options=[], layout=widgets.Layout(width="32rem")
-        )
-        self._status = widgets.HTML("<div role='status'>No run is attached.</div>")
-        self._progress = widgets.FloatProgress(
-            min=0, max=1, description="Epochs", layout=widgets.Layout(width="40rem")
-        )
-        self._message = widgets.HTML()
-        self._buttons = {
-            name: widgets.Button(description=name, tooltip=tip)
-            for name, tip in (
-                ("Start", "start a new run as a process of its own"),
-                ("Attach", "show the chosen run"),
-                ("Refresh list", "look for runs again"),
-                ("Pause", "wait after this epoch"),
-                ("Continue", "go on after a pause"),
-                ("Stop", "end after this epoch, with report"),
-                ("Abort", "end at once; can be resumed"),
-                ("Resume", "go on with an interrupted or lost run"),
-            )
-        }
-        self._wire()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="controller")
+        self._busy = False
+        self._build(Path(parameter_folder))
         self.refresh_runs()
+        newest = _first_choice(self._rows)
+        self._new.value = newest is None
+        if newest is not None:
+            self._try(lambda: self.attach(newest))
 
     def panel(self) -> widgets.VBox:
         """Return the whole controller to be displayed; showing it again changes nothing."""
-        b = self._buttons
-        start = widgets.VBox(
-            [self._file, *self._fields.values(), self._scenario, self._check, b["Start"]]
-        )
-        wrap = widgets.Layout(flex_flow="row wrap")
-        attach = widgets.HBox([self._runs, b["Attach"], b["Refresh list"]], layout=wrap)
-        b["Start"].button_style, b["Abort"].button_style = "primary", "danger"
-        steer = widgets.HBox(
-            [b[n] for n in ("Pause", "Continue", "Stop", "Abort", "Resume")], layout=wrap
-        )
-        forms = widgets.Accordion([start], titles=["New run"])
-        return widgets.VBox([forms, attach, steer, self._message, self._progress, self._status])
-
-    def chosen(self) -> dict[str, str]:
-        """Return the values typed into the form, those left empty not among them."""
-        values = {name: field.value.strip() for name, field in self._fields.items()}
-        values["scenario"] = self._scenario.value
-        return {name: value for name, value in values.items() if value}
-
-    def start(self) -> Path:
-        """Start a run detached from this kernel and attach to it.
-
-        Raises
-        ------
-        BadInput
-            When the parameters do not hold.
-        """
-        values: dict[str, Any] = {**self.chosen(), "output.base_directory": str(self.base)}
-        parameter_files.load(self._file.value, values)
-        before = {str(row["run"]) for row in runs.list_runs(self.base)}
-        command = [sys.executable, "-m", "bondx_lib", "run", "--quiet"]
-        if self._file.value:
-            command += ["--file", str(self._file.value)]
-        for key, value in values.items():
-            command += ["--set", f"{key}={value}"]
-        self._launch(command)
-        run_dir = self._await_folder(before)
-        self.attach(run_dir)
-        return run_dir
+        self._follow()
+        return self._panel
 
     def attach(self, run_dir: str | Path) -> None:
         """Show a run; attaching again to the same run changes nothing.
@@ -141,170 +87,317 @@ class Controller:
         Raises
         ------
         BadInput
-            When the folder is no run.
+            When the folder is no run, or its log is damaged.
         """
         folder = runs.find_run(self.base, str(run_dir))
-        self._watcher = Watcher(folder)
-        self.refresh_runs()
-        if folder.name in dict(self._runs.options).values():
-            self._runs.value = folder.name
-        self.update()
-        if self._thread is None or not self._thread.is_alive():
-            self._stop.clear()
-            self._thread = threading.Thread(target=self._poll, daemon=True)
-            self._thread.start()
+        watcher = Watcher(folder)
+        watcher.look()
+        with self._lock:
+            self._watcher, self._drawn = watcher, ()
+            self._select(folder.name)
+            self._say("")
+            self.update()
+        self._follow()
 
     def detach(self) -> None:
         """Stop refreshing; the run goes on."""
-        self._stop.set()
+        self._over.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout=5)
 
     def update(self) -> None:
         """Read what is new and show it."""
-        if self._watcher is None:
-            return
-        one = self._watcher.look()
-        self._view = one
-        page = html.page(one)
-        if page != self._status.value:
-            with self._status.hold_sync():
-                self._status.value = page
-        self._progress.value = one.fraction
-        link = self._report_link(one)
-        if link != self._message.value and one.ended:
-            self._message.value = link
+        with self._lock:
+            if self._watcher is None:
+                return
+            self._view = one = self._watcher.look()
+            _set(self._status, framed(html.announcement(one)))
+            _set(self._facts, framed(html.facts(one)))
+            _set(self._report, framed(self._report_link()))
+            self._allow()
+            self._draw_section()
 
     def snapshot(self) -> str:
         """Return the present view as static HTML, for places where widgets do not live."""
         self.update()
-        return str(self._status.value)
+        with self._lock:
+            if self._watcher is None or self._view is None:
+                return html.STYLE + str(self._status.value)
+            return html.page(self._view, self._watcher.state)
 
     def refresh_runs(self) -> None:
-        """Fill the list of runs."""
+        """Fill the list of runs, the newest first."""
         rows = runs.list_runs(self.base)
-        chosen = self._runs.value
-        self._runs.options = [(f"{row['run']} – {row['state']}", row["run"]) for row in rows[::-1]]
-        names = [row["run"] for row in rows]
-        self._runs.value = chosen if chosen in names else names[-1] if names else None
+        with self._lock:
+            self._rows = rows
+            options = [(_run_text(row), str(row["run"])) for row in rows[::-1]]
+            if options != list(self._list.options):
+                chosen = self._watcher.run_dir.name if self._watcher else None
+                self._selecting = True
+                self._list.options = options
+                self._selecting = False
+                self._select(chosen)
+
+    def wait(self) -> None:
+        """Wait until everything that buttons asked for is done."""
+        self._worker.submit(lambda: None).result()
+
+    def start(self) -> Path:
+        """Start a run that outlives this kernel, and attach to it; return its folder.
+
+        Raises
+        ------
+        BondXError
+            When the parameters do not hold, or the run did not begin.
+        """
+        values = self._form.values()
+        folder = outside.start(self._form.file.value or None, values, self.base)
+        self._new.value = False
+        self.refresh_runs()
+        self.attach(folder)
+        return folder
 
     def ask(self, wish: str) -> None:
         """Ask the attached run to ``pause``, ``continue`` or ``stop``, by a control file."""
-        control = self._folder() / "control"
-        control.mkdir(exist_ok=True)
-        if wish == "continue":
-            (control / "pause").unlink(missing_ok=True)
-        else:
-            (control / wish).touch()
-        self._say(f"Asked to {wish}; the run obeys between two epochs.")
+        control.ask(self._folder(), wish)
+        self._say(f"Asked to {wish}. The run obeys between two epochs.")
 
     def abort(self) -> None:
-        """End the attached run's process at once, after checking that it is that very process."""
-        state = self._state()
-        pid = state.pid
-        token = None if pid is None else runlog.process_start(pid)
-        if pid is None or token is None or token != state.process_start:
-            raise BadInput("its process is gone already", source=str(self._folder()))
-        os.kill(pid, signal.SIGTERM)
-        self._say("Asked the process to end.")
+        """End the attached run's process at once; it can be resumed."""
+        took = control.abort(self._folder())
+        self._say("Its process has ended" + ("." if took == "abort" else f", by {took}."))
 
     def resume(self) -> None:
         """Go on with the attached run in a process of its own."""
-        folder = self._folder()
-        (folder / "control" / "stop").unlink(missing_ok=True)
-        self._launch([sys.executable, "-m", "bondx_lib", "resume", "--quiet", str(folder)])
-        self._say("Resumed.")
+        pid = detach.go_on(self._folder())
+        self._say(f"Resumed by process {pid}.")
 
-    def _wire(self) -> None:
-        actions = {
-            "Start": self.start,
-            "Attach": self._attach_chosen,
-            "Refresh list": self.refresh_runs,
-            "Pause": lambda: self.ask("pause"),
-            "Continue": lambda: self.ask("continue"),
-            "Stop": lambda: self.ask("stop"),
-            "Abort": self.abort,
-            "Resume": self.resume,
+    def render_report(self) -> None:
+        """Render the report of the attached run again."""
+        outside.command(["report", str(self._folder())])
+        self._say("The report is rendered.")
+
+    def verify(self) -> None:
+        """Check the attached run against its seal, and say every difference."""
+        problems = evidence.verify(self._folder())
+        if not problems:
+            self._say("Verified: nothing has changed since it was sealed.")
+            return
+        more = len(problems) - MOST_PROBLEMS
+        told = [*problems[:MOST_PROBLEMS], *([f"and {more} more"] if more > 0 else [])]
+        self._say(f"Not as it was sealed: {'; '.join(told)}.", bad=True)
+
+    def _build(self, parameter_folder: Path) -> None:
+        self._buttons = {
+            name: widgets.Button(description=name, tooltip=tip, layout=widgets.Layout(width="auto"))
+            for name, (_, tip) in self._actions().items()
         }
-        for name, action in actions.items():
-            self._buttons[name].on_click(lambda _, action=action: self._try(action))
-        for field in (*self._fields.values(), self._scenario, self._file):
-            field.observe(self._validate, names="value")
+        self._buttons["Start"].button_style = "primary"
+        self._buttons["Abort"].button_style = "danger"
+        for name, (action, _) in self._actions().items():
+            self._buttons[name].on_click(lambda _, name=name, action=action: self._do(name, action))
+        self._new = widgets.ToggleButton(description="New run …", value=False)
+        self._form = StartForm(parameter_folder, self._form_checked)
+        asked = widgets.VBox([self._form.box(), self._buttons["Start"]])
+        self._new.observe(lambda change: _show(asked, change["new"]), names="value")
+        _show(asked, False)
+        self._selecting = False
+        self._list: Any = widgets.Select(
+            description="Runs", rows=5, layout=widgets.Layout(width="auto"),
+            style={"description_width": "3rem"},
+        )  # fmt: skip
+        self._list.observe(self._chosen, names="value")
+        self._message, self._facts, self._report = (widgets.HTML() for _ in range(3))
+        self._status = widgets.HTML(framed('<div role="status">No run is attached.</div>'))
+        self._sections = {name: widgets.HTML() for name in html.SECTIONS}
+        self._data = DataPage()
+        self._data.latest.on_click(lambda _: self._show_data())
+        self._tab = widgets.Tab(
+            [*self._sections.values(), self._data.box()], titles=[*self._sections, "Data"]
+        )
+        self._tab.observe(lambda change: self._tab_chosen(), names="selected_index")
+        steering = [name for name in self._buttons if name != "Start"]
+        steer = widgets.HBox(
+            [self._buttons[name] for name in steering], layout=widgets.Layout(**WRAP)
+        )
+        self._panel = widgets.VBox(
+            [widgets.HTML(html.STYLE), self._new, asked, self._list, self._message, self._status,
+             self._facts, steer, self._report, self._tab]
+        )  # fmt: skip
+        self._allow()
 
-    def _attach_chosen(self) -> None:
-        if self._runs.value is None:
-            raise BadInput("there are no runs yet", source=str(self.base), admissible="start one")
-        self.attach(self._runs.value)
+    def _actions(self) -> dict[str, tuple[Callable[[], Any], str]]:
+        """Return what each button does, and what its tooltip says."""
+        return {
+            "Start": (self.start, "start a new run as a process of its own"),
+            "Pause": (lambda: self.ask("pause"), "wait after this epoch"),
+            "Continue": (lambda: self.ask("continue"), "go on after a pause"),
+            "Stop after this epoch": (lambda: self.ask("stop"), "end with a report"),
+            "Abort": (self.abort, "end the process at once; it can be resumed"),
+            "Resume": (self.resume, "go on with an interrupted or lost run"),
+            "Render report": (self.render_report, "render the report of an ended run again"),
+            "Verify": (self.verify, "check a sealed run against its seal"),
+        }
 
-    def _try(self, action: Any) -> None:
-        """Run an action of a button; what goes wrong is said beside the buttons."""
+    def _allow(self) -> None:
+        """Let only those buttons be pressed that make sense at the moment."""
+        one = self._view
+        state = one.state if one else ""
+        asked = one.asked if one else ()
+        sealed = one is not None and (self._folder() / evidence.SUMS_NAME).is_file()
+        sensible = {
+            "Pause": state in AT_WORK and state != "paused" and "pause" not in asked,
+            "Continue": "pause" in asked,
+            "Stop after this epoch": state in AT_WORK and "stop" not in asked,
+            "Abort": state in AT_WORK,
+            "Resume": state in RESTING or (state in runlog.ENDED and not sealed),
+            "Render report": one is not None and one.ended and bool(one.models),
+            "Verify": sealed,
+        }
+        for name, allowed in sensible.items():
+            disabled = self._busy or not allowed
+            if self._buttons[name].disabled != disabled:
+                self._buttons[name].disabled = disabled
+
+    def _form_checked(self, holds: bool) -> None:
+        self._buttons["Start"].disabled = not holds
+
+    def _do(self, name: str, action: Callable[[], Any]) -> None:
+        """Carry out what a button asks for beside everything else."""
+        if self._busy:
+            return
+        self._busy = True
+        self._say(f"{name} …")
+        self._worker.submit(self._work, action)
+
+    def _work(self, action: Callable[[], Any]) -> None:
+        try:
+            self._try(action)
+        finally:
+            self._busy = False
+            self._try(self.update)
+            self._try(self.refresh_runs)
+
+    def _try(self, action: Callable[[], Any]) -> None:
+        """Do something; what goes wrong is said, for a thread's traceback is seen by nobody."""
         try:
             action()
         except BondXError as error:
-            self._say(str(error))
+            self._say(str(error), bad=True)
+        except Exception as error:
+            self._say(f"{type(error).__name__}: {error}", bad=True)
 
-    def _validate(self, change: Mapping[str, Any]) -> None:
-        try:
-            parameter_files.load(self._file.value, self.chosen())
-        except BondXError as error:
-            self._check.value = f"<div role='alert'>{html.escape(str(error))}</div>"
-        else:
-            self._check.value = "<div>These parameters hold.</div>"
+    def _chosen(self, change: Mapping[str, Any]) -> None:
+        if not self._selecting and change["new"] is not None:
+            self._try(lambda: self.attach(change["new"]))
+
+    def _select(self, name: str | None) -> None:
+        self._selecting = True
+        self._list.value = name if name in {value for _, value in self._list.options} else None
+        self._selecting = False
+
+    def _follow(self) -> None:
+        """Begin to refresh, if nothing does."""
+        if self._thread is None or not self._thread.is_alive():
+            self._over.clear()
+            self._thread = threading.Thread(target=self._poll, name="watching", daemon=True)
+            self._thread.start()
 
     def _poll(self) -> None:
-        while not self._stop.wait(REFRESH_SECONDS):
+        count = 0
+        while not self._over.wait(REFRESH_SECONDS):
+            count += 1
             try:
                 self.update()
-            except BondXError as error:
-                self._say(str(error))
-                return
+            except BadInput as error:
+                self._lose(error)
             except Exception as error:  # a frozen view would hide it
-                self._say(f"{type(error).__name__}: {error}")
-                return
-            if self._view is not None and self._view.state in runlog.ENDED:
-                return
+                self._say(f"{type(error).__name__}: {error}", bad=True)
+            if count % LIST_EVERY == 0 and not self._busy:
+                self._try(self.refresh_runs)
 
-    def _launch(self, command: list[str]) -> None:
-        """Start a process that outlives this kernel; it is kept to be reaped when it ends."""
-        self.base.mkdir(parents=True, exist_ok=True)
-        self._processes = [one for one in self._processes if one.poll() is None]
-        with (self.base / "last-start.log").open("wb") as output:
-            self._processes.append(
-                subprocess.Popen(  # noqa: S603
-                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            )  # fmt: skip
+    def _lose(self, error: BadInput) -> None:
+        """Watch a run no more whose log cannot be read, and say so in place of its state."""
+        with self._lock:
+            self._watcher = self._view = None
+            self._drawn = ()
+            text = f'<div role="status" class="bad">{escape(str(error))}</div>'
+            _set(self._status, framed(text))
+            for one in (self._facts, self._report, *self._sections.values()):
+                _set(one, "")
+            self._allow()
+            self._select(None)
 
-    def _await_folder(self, before: set[str]) -> Path:
-        """Return the folder of the run that was just started."""
-        for _ in range(300):
-            fresh = {str(row["run"]) for row in runs.list_runs(self.base)} - before
-            if fresh:
-                return self.base / sorted(fresh)[-1]
-            if self._processes[-1].poll() is not None:
-                break
-            self._stop.wait(0.2)
-        reason = (self.base / "last-start.log").read_text(encoding="utf-8", errors="replace")
-        raise BadInput(f"the run did not start: {reason.strip() or 'no message'}")
+    def _tab_chosen(self) -> None:
+        self._drawn = ()
+        if self._tab.selected_index == len(self._sections):
+            self._show_data()
+        else:
+            self._try(self.update)
 
-    def _report_link(self, one: View) -> str:
-        """Return a link to the report; the notebook lies one folder below the server's root."""
-        report = self._folder() / "report.html"
+    def _show_data(self) -> None:
+        """Draw the data where a button or a tab asks for them, in the kernel's own thread."""
+        if self._watcher is not None:
+            self._data.show(self._watcher.run_dir, self._watcher.state)
+
+    def _draw_section(self) -> None:
+        """Draw the section that is seen, if anything in it can have changed."""
+        assert self._watcher is not None
+        assert self._view is not None
+        place, state = self._tab.selected_index or 0, self._watcher.state
+        key = (place, self._watcher.run_dir, state.events)
+        if place >= len(self._sections) or key == self._drawn:
+            return
+        self._drawn = key
+        name = list(self._sections)[place]
+        _set(self._sections[name], framed(html.SECTIONS[name](self._view, state)))
+
+    def _report_link(self) -> str:
+        """Return a link to the report, and the pack id, as soon as they are there."""
+        folder = self._folder()
+        report = folder / "report.html"
         if not report.is_file():
             return ""
-        place = html.escape(os.path.relpath(report, Path.cwd().parent))
-        return f'<a href="/files/{place}" target="_blank">Open the report</a> ({place})'
+        place = outside.address(report)
+        link = f'<a href="{escape(place)}" target="_blank">Open the report</a>' if place else (
+            f"The report: {escape(str(report))}"
+        )  # fmt: skip
+        pack = evidence.pack_id(folder)
+        sealed = f' <span class="quiet">sealed, pack id {pack[:16]}…</span>' if pack else ""
+        return f"<p>{link}{sealed}</p>"
 
-    def _say(self, text: str) -> None:
-        self._message.value = f"<div role='status'>{html.escape(text)}</div>"
+    def _say(self, text: str, bad: bool = False) -> None:
+        kind = 'role="alert" class="bad"' if bad else 'role="status" class="quiet"'
+        _set(self._message, framed(f"<div {kind}>{escape(text)}</div>") if text else "")
 
     def _folder(self) -> Path:
         if self._watcher is None:
-            raise BadInput("no run is attached", admissible="start or attach one first")
+            raise BadInput("no run is attached", admissible="start one, or choose one of the list")
         return self._watcher.run_dir
 
-    def _state(self) -> runlog.RunState:
-        self._folder()
-        assert self._watcher is not None
-        return self._watcher.state
+
+def _first_choice(rows: list[dict[str, Any]]) -> str | None:
+    """Return the newest run at work, or else the newest that can be read."""
+    whole = [row for row in rows if "damaged" not in row["state"]]
+    at_work = [row for row in whole if row["state"] in AT_WORK]
+    return str((at_work or whole)[-1]["run"]) if whole else None
+
+
+def _run_text(row: Mapping[str, Any]) -> str:
+    """Return one run as a line of the list."""
+    parts = [row["run"], row.get("state_text", row["state"])]
+    if row.get("max_epochs"):
+        parts.append(f"epoch {row['epochs']} of {row['max_epochs']}")
+    if row.get("mean_skill") is not None:
+        parts.append(f"skill {row['mean_skill']:.2f}")
+    return "  ·  ".join(map(str, [*parts, *([f"{row['age']} old"] if row["age"] else [])]))
+
+
+def _show(widget: Any, visible: bool) -> None:
+    widget.layout.display = "" if visible else "none"
+
+
+def _set(widget: Any, value: str) -> None:
+    """Change what a widget shows, if it does: every change goes to the browser."""
+    if widget.value != value:
+        widget.value = value

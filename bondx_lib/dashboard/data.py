@@ -81,7 +81,8 @@ def _variation(run_dir: Path, epoch: int) -> pd.DataFrame | None:
     """Return the data of a committed epoch; None before the first."""
     if not epoch:
         return None
-    return read_parquet(run_dir / "epochs" / f"{epoch:04d}" / "dataset.parquet")[list(COLUMNS)]
+    path = run_dir / "epochs" / f"{epoch:04d}" / "dataset.parquet"
+    return read_parquet(path, list(COLUMNS))
 
 
 def _spreads(panel: pd.DataFrame, epoch: int) -> str:
