@@ -160,7 +160,7 @@ class Controller:
     def ask(self, wish: str) -> None:
         """Ask the attached run to ``pause``, ``continue`` or ``stop``, by a control file."""
         control.ask(self._folder(), wish)
-        self._say(f"Asked to {wish}. The run obeys between two epochs.")
+        self._say("")
 
     def abort(self) -> None:
         """End the attached run's process at once; it can be resumed."""
@@ -193,7 +193,7 @@ class Controller:
             for name, (_, tip) in self._actions().items()
         }
         self._buttons["Start"].button_style = "primary"
-        self._buttons["Abort"].button_style = "danger"
+        self._buttons["Start"].layout.width = "12rem"
         for name, (action, _) in self._actions().items():
             self._buttons[name].on_click(lambda _, name=name, action=action: self._do(name, action))
         self._new = widgets.ToggleButton(description="New run …", value=False)
@@ -258,6 +258,7 @@ class Controller:
             disabled = self._busy or not allowed
             if self._buttons[name].disabled != disabled:
                 self._buttons[name].disabled = disabled
+        self._buttons["Abort"].button_style = "" if self._buttons["Abort"].disabled else "danger"
 
     def _form_checked(self, holds: bool) -> None:
         self._buttons["Start"].disabled = not holds

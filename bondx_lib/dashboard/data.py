@@ -31,7 +31,7 @@ class DataPage:
         self._panel: pd.DataFrame | None = None
         self.spreads = widgets.HTML()
         self.latest = widgets.Button(
-            description="Show the latest data", layout=widgets.Layout(width="auto")
+            description="Show the latest data", layout=widgets.Layout(width="14rem")
         )
         self.bond = widgets.Combobox(
             description="Bond", placeholder="type or choose one", ensure_option=False,

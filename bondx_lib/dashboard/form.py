@@ -21,6 +21,7 @@ from bondx_lib.schema import SCENARIOS
 
 LABEL: Final = {"description_width": "11rem"}
 NARROW: Final = "23rem"
+WIDE: Final = "34rem"
 OTHER_HINT: Final = "one key=value per line, for example\nquality_gates.coverage_min=95"
 PROFILES: Final = ("exploratory", "standard", "strict")
 
@@ -58,7 +59,7 @@ class StartForm:
         }
         self.other = widgets.Textarea(
             description="Other values", placeholder=OTHER_HINT, style=LABEL, rows=3,
-            continuous_update=True, layout=widgets.Layout(width=NARROW),
+            continuous_update=True, layout=widgets.Layout(width=WIDE),
         )  # fmt: skip
         self.messages = {key: widgets.HTML() for key in ("file", *self.fields, "other")}
         self._filling = False
@@ -88,10 +89,7 @@ class StartForm:
             for key, field in self.fields.items()
             if _typed(field) != self._in_file[key]
         }
-        for line in filter(str.strip, self.other.value.splitlines()):
-            key, value = parameter_files.parse_override(line)
-            changed[key] = value
-        return changed
+        return changed | self._others()
 
     def check(self) -> bool:
         """Say beside each field what is wrong with it; return whether all values hold."""
@@ -107,11 +105,15 @@ class StartForm:
                 self.messages[key].value = shown
         return not any(wrong.values())
 
+    def _others(self) -> dict[str, str]:
+        lines = filter(str.strip, self.other.value.splitlines())
+        return dict(parameter_files.parse_override(line) for line in lines)
+
     def _objection(self, key: str) -> str:
         """Return what is wrong with one field alone, empty if nothing."""
         try:
             if key == "other":
-                self.values()
+                parameter_files.load(self.file.value or None, self._others())
             elif key == "file":
                 parameter_files.load(self.file.value or None)
             else:

@@ -41,6 +41,7 @@ STYLE: Final = """
 .bondx .good { color: var(--bx-good); } .bondx .good::before { content: "\\2714\\00a0"; }
 .bondx .bad { color: var(--bx-bad); } .bondx .bad::before { content: "\\2716\\00a0"; }
 .bondx .unsure { color: var(--bx-unsure); } .bondx .unsure::before { content: "?\\00a0"; }
+.bondx .waiting { color: var(--bx-unsure); } .bondx .waiting::before { content: "\\2016\\00a0"; }
 .bondx .moving { color: var(--bx-line); } .bondx .moving::before { content: "\\25B6\\00a0"; }
 .bondx .track { background: var(--jp-layout-color3, #ddd); height: .5em; border-radius: .25em;
   min-width: 6em; }

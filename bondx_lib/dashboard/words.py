@@ -35,7 +35,7 @@ ADVICE: Final = {
 }
 """What a viewer may do in a state."""
 TONES: Final = {
-    "running": "moving", "silent": "unsure", "paused": "unsure", "lost": "bad",
+    "running": "moving", "silent": "unsure", "paused": "waiting", "lost": "bad",
     "interrupted": "unsure", "converged": "good", "blocked": "bad", "failed": "bad",
 }  # fmt: skip
 STAGE_WORDS: Final = {
