@@ -51,7 +51,7 @@ STYLE: Final = """
   gap: .5em 1.5em; margin: .7em 0 .2em; }
 .bondx .facts .name { color: var(--bx-quiet); font-size: .92em; display: block; }
 .bondx .facts .value { font-size: 1.12em; font-variant-numeric: tabular-nums; }
-.bondx .wide { overflow-x: auto; }
+.bondx .wide { overflow-x: auto; contain: inline-size; }
 .bondx .wide.few table { width: auto; }
 .bondx .wide.few th, .bondx .wide.few td { padding-right: 2.5em; min-width: 0; }
 .bondx table { border-collapse: collapse; width: 100%; font-size: 1em; margin: .2em 0 .8em;

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from bondx_lib import dashboard
+from bondx_lib import dashboard, evidence
 from bondx_lib.dashboard.controller import Controller
 
 from . import headless
@@ -20,14 +21,23 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was started, stopped by its button and finished as a process of its own."""
     base = tmp_path_factory.mktemp("house") / "runs"
     one = Controller(base, ROOT / "parameters")
-    one._file.value = str(ROOT / "parameters" / "smoke.yaml")
-    one._fields["name"].value = "by-button"
-    folder = one.start()
-    one._buttons["Stop"].click()
-    assert one._processes[0].wait(240) == 0
-    one.update()
-    one.detach()
+    one._form.file.value = str(ROOT / "parameters" / "smoke.yaml")
+    one._form.fields["name"].value = "by-button"
+    one._buttons["Start"].click()
+    one.wait()
+    folder = one._folder()
+    one._buttons["Stop after this epoch"].click()
+    one.wait()
+    until = time.monotonic() + 240
+    while evidence.pack_id(folder) is None and time.monotonic() < until:
+        time.sleep(0.2)
+    one._buttons["Verify"].click()
+    one.wait()
+    assert "nothing has changed" in one._message.value
     assert "stopped on request" in one.snapshot()
+    one._tab.selected_index = 4
+    assert "<svg" in one._data.spreads.value
+    one.detach()
     return folder
 
 
@@ -41,12 +51,24 @@ def test_run_started_by_button_obeys_its_stop(run_dir: Path) -> None:
     assert "by-button" in run_dir.name
 
 
+def test_report_is_rendered_again_to_the_same_bytes(run_dir: Path) -> None:
+    """The button leaves a sealed run as it was sealed."""
+    one = Controller(run_dir.parent, ROOT / "parameters")
+    one._buttons["Render report"].click()
+    one.wait()
+    assert "rendered" in one._message.value
+    one.detach()
+    assert evidence.verify(run_dir) == []
+
+
 @pytest.mark.parametrize("filled", [True, False])
 def test_notebook_runs_headless(filled: bool, run_dir: Path, tmp_path: Path) -> None:
-    """The notebook executes from top to bottom with and without runs, and shows the panel."""
+    """The notebook executes from top to bottom with and without runs, and its outputs are few."""
     house = run_dir.parents[1] if filled else tmp_path
     (house / "parameters").mkdir(exist_ok=True)
     notebook = nbformat.read(ROOT / "notebooks" / "controller.ipynb", as_version=4)
     outputs = headless.execute(notebook, house, timeout=120)
-    assert any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in outputs)
-    assert not any(output.output_type == "error" for output in outputs)
+    kinds = [kind for output in outputs for kind in output.get("data", ())]
+    assert kinds.count("application/vnd.jupyter.widget-view+json") == 1
+    assert {output.output_type for output in outputs} <= {"execute_result", "display_data"}
+    assert sum(len(str(output)) for output in outputs) < 100_000

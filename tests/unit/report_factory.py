@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,25 @@ def write(
         artefacts=files,
     )  # fmt: skip
     return run_dir
+
+
+def begin(run_dir: Path, *, pid: int | None = None, start: str | None = None) -> runlog.Journal:
+    """Begin a run and leave it in the middle of its second epoch."""
+    write(run_dir, epochs=1, opened=False)
+    lines = (run_dir / runlog.LOG_NAME).read_bytes().splitlines(keepends=True)
+    first = json.loads(lines[0])
+    (run_dir / runlog.LOG_NAME).unlink()
+    journal = runlog.Journal(run_dir / runlog.LOG_NAME)
+    for line in lines[:-2]:
+        fields = json.loads(line)
+        kind = fields.pop("event")
+        fields = {k: v for k, v in fields.items() if k not in ("seq", "at", "prev")}
+        if kind == "run_started":
+            fields |= {"pid": pid or first["pid"], "process_start": start or first["process_start"]}
+        journal.append(kind, **fields)
+    journal.append("epoch_started", epoch=2, attempt=1, kernel="warm")
+    journal.append("stage_started", epoch=2, stage="train")
+    return journal
 
 
 def scores(model: str, epoch: int = 50) -> dict[str, Any]:

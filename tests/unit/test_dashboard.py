@@ -6,10 +6,6 @@ import io
 import json
 import os
 import re
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +14,11 @@ from rich.console import Console
 
 from bondx_lib import BondXAIDashboard, dashboard, evidence, runlog
 from bondx_lib.dashboard import html, runs, terminal, views, words
-from bondx_lib.dashboard.controller import Controller
 from bondx_lib.errors import BadInput
 from bondx_lib.schema import MODELS
 
 from . import report_factory
 
-PARAMETERS = Path(__file__).resolve().parents[2] / "parameters"
 Shown = pytest.CaptureFixture[str]
 
 
@@ -34,30 +28,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return report_factory.write(tmp_path_factory.mktemp("runs") / "20260101T000000Z-tiny-abcdef")
 
 
-@pytest.fixture
-def controller(tmp_path: Path) -> Iterator[Controller]:
-    one = Controller(tmp_path / "runs", PARAMETERS)
-    yield one
-    one.detach()
-
-
-def running(run_dir: Path, *, pid: int | None = None, start: str | None = None) -> runlog.Journal:
-    """Begin a run and leave it in the middle of its second epoch."""
-    report_factory.write(run_dir, epochs=1, opened=False)
-    lines = (run_dir / runlog.LOG_NAME).read_bytes().splitlines(keepends=True)
-    first = json.loads(lines[0])
-    (run_dir / runlog.LOG_NAME).unlink()
-    journal = runlog.Journal(run_dir / runlog.LOG_NAME)
-    for line in lines[:-2]:
-        fields = json.loads(line)
-        kind = fields.pop("event")
-        fields = {k: v for k, v in fields.items() if k not in ("seq", "at", "prev")}
-        if kind == "run_started":
-            fields |= {"pid": pid or first["pid"], "process_start": start or first["process_start"]}
-        journal.append(kind, **fields)
-    journal.append("epoch_started", epoch=2, attempt=1, kernel="warm")
-    journal.append("stage_started", epoch=2, stage="train")
-    return journal
+def paged(run_dir: Path) -> str:
+    """Return the page of a run as it is now."""
+    watcher = dashboard.Watcher(run_dir)
+    return html.page(watcher.look(), watcher.state)
 
 
 def look(run_dir: Path) -> dashboard.View:
@@ -98,7 +72,7 @@ def test_models_of_other_packages_are_seen(tmp_path: Path) -> None:
     assert [row["model"] for row in one.models] == ["bid_ask", "spread"]
     assert list(one.skill_history) == ["bid_ask", "spread"]
     assert any("Bid ask challenger promoted" in text for text in one.decisions)
-    for shown in (drawn(one, 100), text_of(html.page(one))):
+    for shown in (drawn(one, 100), text_of(paged(run_dir))):
         assert "Bid ask" in shown
 
 
@@ -113,13 +87,13 @@ def test_every_ending_is_named(status: str, said: str, tmp_path: Path) -> None:
     for shown in (drawn(one, 100), dashboard.status_text(dashboard.status(run_dir))):
         assert said in shown
         assert "so <it> is" in shown
-    assert "so &lt;it&gt; is" in html.page(one)
+    assert "so &lt;it&gt; is" in paged(run_dir)
 
 
 def test_running_paused_interrupted_and_lost_are_told_apart(tmp_path: Path) -> None:
     """Whether a process still holds the run decides between running and lost."""
     run_dir = tmp_path / "run"
-    journal = running(run_dir)
+    journal = report_factory.begin(run_dir)
     assert look(run_dir).state == "lost"
     with runlog.RunLock(run_dir):
         one = look(run_dir)
@@ -142,12 +116,12 @@ def test_run_without_events_is_not_started(tmp_path: Path) -> None:
     one = look(tmp_path)
     assert (one.state, one.fraction, one.models, one.quality) == ("empty", 0.0, (), None)
     assert "not started yet" in drawn(one, 90)
-    assert "unknown until the first epoch is done" in text_of(html.page(one))
+    assert "unknown until the first epoch is done" in text_of(paged(tmp_path))
 
 
 def test_watcher_reads_on(tmp_path: Path) -> None:
     """A second look sees only what is new, and both together all of it."""
-    journal = running(tmp_path / "run")
+    journal = report_factory.begin(tmp_path / "run")
     watcher = dashboard.Watcher(tmp_path / "run")
     with runlog.RunLock(tmp_path / "run"):
         assert watcher.look().stage_text == "training"
@@ -158,7 +132,7 @@ def test_watcher_reads_on(tmp_path: Path) -> None:
 
 def test_run_that_vanished_is_said(tmp_path: Path) -> None:
     """A folder that is deleted, or a log that is replaced, while it is watched is no quiet run."""
-    running(tmp_path / "run")
+    report_factory.begin(tmp_path / "run")
     watcher = dashboard.Watcher(tmp_path / "run")
     watcher.look()
     log = tmp_path / "run" / runlog.LOG_NAME
@@ -175,7 +149,7 @@ def test_run_that_vanished_is_said(tmp_path: Path) -> None:
 
 def test_mute_process_and_open_wishes_are_seen(tmp_path: Path) -> None:
     """A process that holds the run but does not beat is named; so is a wish not yet obeyed."""
-    running(tmp_path / "run")
+    report_factory.begin(tmp_path / "run")
     control = tmp_path / "run" / "control"
     control.mkdir()
     (control / "heartbeat").touch()
@@ -302,9 +276,11 @@ def test_viewer_may_leave(finished: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_page_is_accessible_and_runs_no_script(finished: Path) -> None:
     """Tables have captions and scopes, every verdict is a word, the state is announced."""
-    page = html.page(look(finished))
-    assert page.count("<table>") == page.count("<caption>") == 3
-    assert page.count("<th ") == page.count('<th scope="col"')
+    page = paged(finished)
+    assert page.count("<table>") == page.count("<caption>") == 4
+    assert page.count("<th ") == page.count('<th scope="')
+    assert page.count("<svg ") == page.count('role="img" aria-label="') > 5
+    assert page.count("<h2>") == len(html.SECTIONS)
     assert page.count('role="status"') == 1
     assert "<script" not in page
     assert text_of(page).count("pass") >= 5
@@ -312,13 +288,13 @@ def test_page_is_accessible_and_runs_no_script(finished: Path) -> None:
 
 def test_failed_gate_is_marked_by_word_and_sign(tmp_path: Path) -> None:
     """A failing gate does not pass by colour alone."""
-    journal = running(tmp_path / "run")
+    journal = report_factory.begin(tmp_path / "run")
     journal.append(
         "dataset_rejected", epoch=2, draw=0, stream="epoch/0002/draw/0",
         findings=report_factory.findings(2, "fail"), reason="Too much is missing.",
     )  # fmt: skip
     one = look(tmp_path / "run")
-    assert 'class="bad">fail' in html.page(one)
+    assert 'class="bad">fail' in paged(tmp_path / "run")
     assert any("refused by" in text for text in one.decisions)
 
 
@@ -330,111 +306,6 @@ def test_dashboard_class_keeps_its_promise(finished: Path, capsys: Shown) -> Non
     assert one._update_dashboard() is one.view
     assert "converged" in one.generate_summary_report()["text"]
     assert one.start_monitoring() == 0
-
-
-def test_controller_validates_as_one_types(controller: Controller) -> None:
-    """A wrong value is named beside the form; a right one is confirmed; empty ones are not sent."""
-    controller._fields["max_epochs"].value = "none"
-    assert "max_epochs" in controller._check.value
-    assert "role='alert'" in controller._check.value
-    controller._fields["max_epochs"].value = "3"
-    assert "hold" in controller._check.value
-    assert controller.chosen() == {"max_epochs": "3"}
-    controller._scenario.value = "recession"
-    assert controller.chosen() == {"max_epochs": "3", "scenario": "recession"}
-
-
-def test_controller_starts_from_the_defaults(controller: Controller) -> None:
-    """Every parameters file can be chosen; the default one is."""
-    assert {label for label, _ in controller._file.options} >= {"default", "smoke", "small"}
-    assert Path(controller._file.value).name == "default.yaml"
-
-
-def test_controller_attaches_once(finished: Path) -> None:
-    """Attaching again shows the same; the report is linked; the thread ends with the run."""
-    (finished / "report.html").write_text("<p>report</p>")
-    one = Controller(finished.parent, PARAMETERS)
-    assert one._runs.options[0][1] == finished.name
-    one._buttons["Attach"].click()
-    first = text_of(one.snapshot())
-    one.attach(finished)
-    assert text_of(one.snapshot()) == first
-    assert one._progress.value == 1.0
-    assert "Open the report" in one._message.value
-    one.detach()
-    assert one._thread is not None
-    assert not one._thread.is_alive()
-    assert one.panel().children[-1] is one._status
-
-
-def test_controller_says_when_nothing_is_attached(controller: Controller) -> None:
-    """Steering without a run is an answer, not a traceback."""
-    for name in ("Pause", "Continue", "Stop", "Abort", "Resume", "Attach"):
-        controller._message.value = ""
-        controller._buttons[name].click()
-        assert controller._message.value, name
-    assert "No run is attached" in controller.snapshot()
-
-
-def test_controller_steers_by_files(controller: Controller) -> None:
-    """Pause, continue and stop are files that the run looks for between epochs."""
-    run_dir = controller.base / "run"
-    running(run_dir)
-    controller.attach(run_dir)
-    control = run_dir / "control"
-    controller._buttons["Pause"].click()
-    assert (control / "pause").is_file()
-    controller._buttons["Continue"].click()
-    assert not (control / "pause").exists()
-    controller._buttons["Stop"].click()
-    assert (control / "stop").is_file()
-    assert "between two epochs" in controller._message.value
-
-
-def test_abort_signals_only_the_very_process(controller: Controller) -> None:
-    """A process id that another process has since been given is left alone."""
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
-        token = runlog.process_start(process.pid)
-        running(controller.base / "other", pid=process.pid, start="1")
-        controller.attach(controller.base / "other")
-        controller._buttons["Abort"].click()
-        assert "gone already" in controller._message.value
-        assert process.poll() is None
-        running(controller.base / "own", pid=process.pid, start=token)
-        controller.attach(controller.base / "own")
-        controller._buttons["Abort"].click()
-        assert process.wait(10) == -15
-
-
-def test_thread_refreshes_and_shows_what_goes_wrong(controller: Controller) -> None:
-    """The view moves by itself; a damaged log is said instead of freezing the view."""
-    journal = running(controller.base / "run")
-    with runlog.RunLock(controller.base / "run"):
-        controller.attach(controller.base / "run")
-        journal.append("stage_started", epoch=2, stage="evaluate")
-        assert wait_for(lambda: "scoring" in controller._status.value)
-        with (controller.base / "run" / runlog.LOG_NAME).open("ab") as log:
-            log.write(b"{damaged\n")
-        assert wait_for(lambda: "is no event" in controller._message.value)
-
-
-def test_start_that_fails_shows_why(controller: Controller, monkeypatch: Any) -> None:
-    """Bad parameters are refused before a process starts; a dying process leaves its words."""
-    controller._fields["max_epochs"].value = "0"
-    controller._buttons["Start"].click()
-    assert "max_epochs" in controller._message.value
-    assert not controller.base.exists()
-    controller._fields["max_epochs"].value = "1"
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    controller._buttons["Start"].click()
-    assert "did not start" in controller._message.value
-
-
-def wait_for(condition: Any, seconds: float = 20) -> bool:
-    until = time.monotonic() + seconds
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.05)
-    return bool(condition())
 
 
 def test_sealed_run_verifies_after_watching(tmp_path: Path) -> None:

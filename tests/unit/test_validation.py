@@ -18,7 +18,7 @@ import yaml
 
 from bondx_lib import cli, gates, market, parameters, validation
 from bondx_lib.artefacts import canonical_json, sha256_file
-from bondx_lib.dashboard.controller import Controller
+from bondx_lib.dashboard import form
 from bondx_lib.errors import BadInput
 from bondx_lib.gates.controls import CONTROLS
 from bondx_lib.gates.intake import UNREADABLE, noted, said
@@ -427,9 +427,9 @@ def test_maps_that_cannot_be_used(case: str, tmp_path: Path) -> None:
 def test_column_maps_are_no_parameters() -> None:
     """The example names columns of ours, and the notebook does not offer it as parameters."""
     assert column_map.load(EXAMPLE).columns["bond_id"] == "ISIN"
-    offered = Controller(ROOT / "runs", ROOT / "parameters")._file.options
-    assert "default" in dict(offered)
-    assert not any("column_map" in name for name, _ in offered)
+    offered = [path.stem for path in form.parameters_files(ROOT / "parameters")]
+    assert "default" in offered
+    assert not any("column_map" in name for name in offered)
 
 
 def test_nothing_is_left_behind(
