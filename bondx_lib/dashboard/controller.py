@@ -136,6 +136,7 @@ class Controller:
                 self._selecting = True
                 self._list.options = options
                 self._selecting = False
+                self._go.options = [name for _, name in options]
                 self._select(chosen)
 
     def wait(self) -> None:
@@ -151,7 +152,7 @@ class Controller:
             When the parameters do not hold, or the run did not begin.
         """
         values = self._form.values()
-        folder = outside.start(self._form.file.value or None, values, self.base)
+        folder = outside.start(self._form.path, values, self.base)
         self._new.value = False
         self.refresh_runs()
         self.attach(folder)
@@ -207,22 +208,32 @@ class Controller:
             style={"description_width": "3rem"},
         )  # fmt: skip
         self._list.observe(self._chosen, names="value")
+        self._go: Any = widgets.Combobox(
+            description="Go to", placeholder="a run's name, or its beginning",
+            continuous_update=False, layout=widgets.Layout(width="30rem"),
+            style={"description_width": "3rem"},
+        )  # fmt: skip
+        self._go.observe(self._named, names="value")
         self._message, self._facts, self._report = (widgets.HTML() for _ in range(3))
         self._status = widgets.HTML(framed('<div role="status">No run is attached.</div>'))
         self._sections = {name: widgets.HTML() for name in html.SECTIONS}
         self._data = DataPage()
         self._data.latest.on_click(lambda _: self._show_data())
-        self._tab = widgets.Tab(
-            [*self._sections.values(), self._data.box()], titles=[*self._sections, "Data"]
+        pages = [*self._sections.values(), self._data.box()]
+        self._stack: Any = widgets.Stack(pages, selected_index=0)
+        self._choice: Any = widgets.ToggleButtons(
+            options=[*self._sections, "Data"], style={"button_width": "auto"}
         )
-        self._tab.observe(lambda change: self._tab_chosen(), names="selected_index")
+        self._choice.observe(lambda change: self._section_chosen(), names="index")
         steering = [name for name in self._buttons if name != "Start"]
         steer = widgets.HBox(
             [self._buttons[name] for name in steering], layout=widgets.Layout(**WRAP)
         )
         self._panel = widgets.VBox(
-            [widgets.HTML(html.STYLE), self._new, asked, self._list, self._message, self._status,
-             self._facts, steer, self._report, self._tab]
+            [
+                widgets.HTML(html.STYLE), self._new, asked, self._list, self._go, self._message,
+                self._status, self._facts, steer, self._report, self._choice, self._stack,
+            ]
         )  # fmt: skip
         self._allow()
 
@@ -292,6 +303,13 @@ class Controller:
         if not self._selecting and change["new"] is not None:
             self._try(lambda: self.attach(change["new"]))
 
+    def _named(self, change: Mapping[str, Any]) -> None:
+        """Attach to the run that was typed: JupyterLab takes the keys of a list for its own."""
+        name = change["new"].strip()
+        if name:
+            self._try(lambda: self.attach(name))
+            self._go.value = ""
+
     def _select(self, name: str | None) -> None:
         self._selecting = True
         self._list.value = name if name in {value for _, value in self._list.options} else None
@@ -329,15 +347,15 @@ class Controller:
             self._allow()
             self._select(None)
 
-    def _tab_chosen(self) -> None:
-        self._drawn = ()
-        if self._tab.selected_index == len(self._sections):
+    def _section_chosen(self) -> None:
+        self._stack.selected_index, self._drawn = self._choice.index, ()
+        if self._choice.index == len(self._sections):
             self._show_data()
         else:
             self._try(self.update)
 
     def _show_data(self) -> None:
-        """Draw the data where a button or a tab asks for them, in the kernel's own thread."""
+        """Draw the data where a button asks for them, in the kernel's own thread."""
         if self._watcher is not None:
             self._data.show(self._watcher.run_dir, self._watcher.state)
 
@@ -345,7 +363,7 @@ class Controller:
         """Draw the section that is seen, if anything in it can have changed."""
         assert self._watcher is not None
         assert self._view is not None
-        place, state = self._tab.selected_index or 0, self._watcher.state
+        place, state = self._choice.index, self._watcher.state
         key = (place, self._watcher.run_dir, state.events)
         if place >= len(self._sections) or key == self._drawn:
             return

@@ -1,7 +1,8 @@
 """The form of a new run: a parameters file, and fields for the values that are changed most.
 
 Every field holds what the file says until it is changed, is checked as one types, and has its
-message beside it. Only what differs from the file is handed on.
+message beside it. Only what differs from the file is handed on. All fields are ones to type into,
+with choices offered: in a list of choices JupyterLab would take the keys for its own shortcuts.
 """
 
 from __future__ import annotations
@@ -39,34 +40,42 @@ class StartForm:
 
     def __init__(self, folder: Path, on_change: Callable[[bool], None]) -> None:
         self._on_change = on_change
-        files = parameters_files(folder)
-        self.file = widgets.Dropdown(
-            options=[(path.stem, str(path)) for path in files] or [("defaults", "")],
-            description="Parameters file", style=LABEL, layout=widgets.Layout(width=NARROW),
-        )  # fmt: skip
-        usual = [str(path) for path in files if path.stem == "default"]
-        if usual:
-            self.file.value = usual[0]
+        self._files = {path.stem: str(path) for path in parameters_files(folder)}
+        self.file = _field(widgets.Combobox, "Parameters file")
+        self.file.options, self.file.continuous_update = tuple(self._files), False
+        self.file.value = next((n for n in ("default", *self._files) if n in self._files), "")
         self.fields: dict[str, Any] = {
             "name": _field(widgets.Text, "Name"),
-            "scenario": _field(widgets.Dropdown, "Scenario"),
+            "scenario": _field(widgets.Combobox, "Scenario"),
             "max_epochs": _field(widgets.IntText, "Epochs, at most"),
             "dataset_size": _field(widgets.IntText, "Bonds per variation"),
             "random_seed": _field(widgets.IntText, "Random seed"),
             "improvement_patience": _field(widgets.IntText, "Patience, epochs"),
             "convergence_threshold": _field(widgets.FloatText, "Threshold, skill"),
-            "quality_gates.profile": _field(widgets.Dropdown, "Gates judge"),
+            "quality_gates.profile": _field(widgets.Combobox, "Gates judge"),
         }
         self.other = widgets.Textarea(
             description="Other values", placeholder=OTHER_HINT, style=LABEL, rows=3,
             continuous_update=True, layout=widgets.Layout(width=WIDE),
         )  # fmt: skip
+        self.fields["scenario"].options = SCENARIOS
+        self.fields["quality_gates.profile"].options = PROFILES
         self.messages = {key: widgets.HTML() for key in ("file", *self.fields, "other")}
         self._filling = False
+        self._in_file: dict[str, Any] = {}
         self._fill()
         self.file.observe(self._file_chosen, names="value")
         for field in (*self.fields.values(), self.other):
             field.observe(self._changed, names="value")
+
+    @property
+    def path(self) -> str | None:
+        """Return the parameters file: one of the folder by its name, or any by its path.
+
+        None, which stands for the defaults, if none is named.
+        """
+        named = self.file.value.strip()
+        return self._files.get(named, named) or None
 
     def box(self) -> widgets.VBox:
         """Return the form to be displayed."""
@@ -96,7 +105,7 @@ class StartForm:
         wrong = {key: self._objection(key) for key in ("file", *self.fields, "other")}
         if not any(wrong.values()):
             try:
-                parameter_files.load(self.file.value or None, self.values())
+                parameter_files.load(self.path, self.values())
             except BondXError as error:
                 wrong["other"] = _sentence(error)
         for key, text in wrong.items():
@@ -113,10 +122,10 @@ class StartForm:
         """Return what is wrong with one field alone, empty if nothing."""
         try:
             if key == "other":
-                parameter_files.load(self.file.value or None, self._others())
+                parameter_files.load(self.path, self._others())
             elif key == "file":
-                parameter_files.load(self.file.value or None)
-            else:
+                parameter_files.load(self.path)
+            elif key != "file":
                 parameter_files.load(None, {key: _as_yaml(_typed(self.fields[key]))})
         except BondXError as error:
             return _sentence(error, named=key == "other")
@@ -126,19 +135,20 @@ class StartForm:
         self._fill()
 
     def _fill(self) -> None:
-        """Show the values of the chosen file; the defaults where it does not hold."""
+        """Show the values of the chosen file; the defaults where it does not hold.
+
+        Fields that were changed stay as they are.
+        """
         try:
-            chosen = parameter_files.load(self.file.value or None)
+            chosen = parameter_files.load(self.path)
         except BondXError:
             chosen = parameter_files.default()
-        dumped = chosen.model_dump(mode="json")
+        dumped, before = chosen.model_dump(mode="json"), self._in_file
         self._in_file = {key: _inside(dumped, key) for key in self.fields}
         self._filling = True
-        self.fields["quality_gates.profile"].options = PROFILES
-        scenarios = dict.fromkeys((*SCENARIOS, str(self._in_file["scenario"])))
-        self.fields["scenario"].options = [(s.replace("_", " "), s) for s in scenarios]
         for key, field in self.fields.items():
-            field.value = self._in_file[key]
+            if not before or _typed(field) == before[key]:
+                field.value = self._in_file[key]
         self._filling = False
         self._on_change(self.check())
 
@@ -153,8 +163,9 @@ def parameters_files(folder: Path) -> list[Path]:
 
 
 def _field(kind: Any, label: str) -> Any:
-    live = {} if kind is widgets.Dropdown else {"continuous_update": True}
-    return kind(description=label, style=LABEL, layout=widgets.Layout(width=NARROW), **live)
+    return kind(
+        description=label, style=LABEL, layout=widgets.Layout(width=NARROW), continuous_update=True
+    )
 
 
 def _typed(field: Any) -> Any:

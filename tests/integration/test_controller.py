@@ -21,7 +21,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was started, stopped by its button and finished as a process of its own."""
     base = tmp_path_factory.mktemp("house") / "runs"
     one = Controller(base, ROOT / "parameters")
-    one._form.file.value = str(ROOT / "parameters" / "smoke.yaml")
+    one._form.file.value = "smoke"
     one._form.fields["name"].value = "by-button"
     one._buttons["Start"].click()
     one.wait()
@@ -35,7 +35,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     one.wait()
     assert "nothing has changed" in one._message.value
     assert "stopped on request" in one.snapshot()
-    one._tab.selected_index = 4
+    one._choice.index = 4
     assert "<svg" in one._data.spreads.value
     one.detach()
     return folder

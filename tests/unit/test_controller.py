@@ -16,7 +16,7 @@ from bondx_lib import evidence, runlog
 from bondx_lib.dashboard import controller as controllers
 from bondx_lib.dashboard import outside
 from bondx_lib.dashboard.controller import Controller, open_controller
-from bondx_lib.errors import BadInput, BondXError
+from bondx_lib.errors import BondXError
 
 from . import report_factory
 
@@ -110,8 +110,11 @@ def test_choosing_from_the_list_attaches(base: Path, opened: Open) -> None:
     first = one._facts.value
     one.attach(base / "20260101T000000Z-a")
     assert one._facts.value == first
-    with pytest.raises(BadInput, match="no run folder"):
-        one.attach(base / "20260103")
+    one._go.value = "20260102"
+    assert one._list.value == "20260102T000000Z-b"
+    one._go.value = "20260103"
+    assert "no run folder" in one._message.value
+    assert one._list.value == "20260102T000000Z-b"
 
 
 def test_one_controller_for_a_kernel(base: Path) -> None:
@@ -234,9 +237,9 @@ def test_sections_are_drawn_as_they_are_seen(base: Path, opened: Open) -> None:
     assert one._sections["Quality"].value == ""
     words = {"Quality": "gates", "Convergence": "Stopping rules", "Decisions": "promoted"}
     for place, (name, word) in enumerate(words.items(), start=1):
-        one._tab.selected_index = place
+        one._choice.index = place
         assert word in one._sections[name].value
-    one._tab.selected_index = 4
+    one._choice.index = 4
     assert "cannot be read" in one._data.spreads.value, "the invented data lack prices"
 
 

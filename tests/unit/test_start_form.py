@@ -23,14 +23,19 @@ def form(heard: list[bool]) -> StartForm:
 
 
 def test_fields_hold_what_the_file_says(form: StartForm) -> None:
-    """The default file is chosen first; another file fills the fields anew."""
-    assert Path(form.file.value).name == "default.yaml"
+    """The default file is chosen first; another file fills the fields that were not changed."""
+    assert form.file.value == "default"
+    assert form.path == str(PARAMETERS / "default.yaml")
     assert form.fields["max_epochs"].value == parameters.default().max_epochs
-    form.file.value = str(PARAMETERS / "smoke.yaml")
+    form.file.value = "smoke"
     smoke = parameters.load(PARAMETERS / "smoke.yaml")
     for key in ("name", "max_epochs", "dataset_size"):
         assert form.fields[key].value == getattr(smoke, key)
     assert form.values() == {}
+    form.fields["max_epochs"].value = 9
+    form.file.value = "default"
+    assert form.fields["dataset_size"].value == parameters.default().dataset_size
+    assert form.values() == {"max_epochs": "9"}
 
 
 def test_only_differences_are_handed_on(form: StartForm) -> None:
@@ -43,7 +48,7 @@ def test_only_differences_are_handed_on(form: StartForm) -> None:
         "name": '"007"', "convergence_threshold": "0.00001", "scenario": '"recession"',
         "evaluation.worlds": "4",
     }  # fmt: skip
-    chosen = parameters.load(form.file.value, form.values())
+    chosen = parameters.load(form.path, form.values())
     assert (chosen.name, chosen.convergence_threshold, chosen.evaluation.worlds) == (
         "007",
         1e-05,
@@ -102,9 +107,19 @@ def test_file_that_does_not_hold_is_said(tmp_path: Path, heard: list[bool]) -> N
 def test_folder_without_files_offers_the_defaults(tmp_path: Path, heard: list[bool]) -> None:
     """The form works without any file."""
     form = StartForm(tmp_path, heard.append)
-    assert form.file.value == ""
+    assert form.path is None
     assert heard == [True]
     assert len(form.box().children) == len(form.messages)
+
+
+def test_any_file_may_be_named_by_its_path(form: StartForm, tmp_path: Path) -> None:
+    """One outside of the folder works; one that is not there is said, and nothing can start."""
+    (tmp_path / "mine.yaml").write_text("max_epochs: 7\n")
+    form.file.value = str(tmp_path / "mine.yaml")
+    assert form.fields["max_epochs"].value == 7
+    form.file.value = "smok"
+    assert "cannot be read" in form.messages["file"].value
+    assert not form.check()
 
 
 def test_joined_scenarios_of_a_file_can_be_kept(tmp_path: Path, heard: list[bool]) -> None:
