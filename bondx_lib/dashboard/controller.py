@@ -61,6 +61,7 @@ class Controller:
         self, base: str | Path = "runs", parameter_folder: str | Path = "parameters"
     ) -> None:
         self.base = Path(base)
+        self._run_list = runs.RunList(self.base)
         self._watcher: Watcher | None = None
         self._view: View | None = None
         self._drawn: tuple[Any, ...] = ()
@@ -127,7 +128,7 @@ class Controller:
 
     def refresh_runs(self) -> None:
         """Fill the list of runs, the newest first."""
-        rows = runs.list_runs(self.base)
+        rows = self._run_list.rows()
         with self._lock:
             self._rows = rows
             options = [(_run_text(row), str(row["run"])) for row in rows[::-1]]
@@ -221,6 +222,7 @@ class Controller:
         self._data.latest.on_click(lambda _: self._show_data())
         pages = [*self._sections.values(), self._data.box()]
         self._stack: Any = widgets.Stack(pages, selected_index=0)
+        self._stack.add_class("bondx-section")
         self._choice: Any = widgets.ToggleButtons(
             options=[*self._sections, "Data"], style={"button_width": "auto"}
         )
@@ -397,17 +399,17 @@ class Controller:
 
 def _first_choice(rows: list[dict[str, Any]]) -> str | None:
     """Return the newest run at work, or else the newest that can be read."""
-    whole = [row for row in rows if "damaged" not in row["state"]]
+    whole = [row for row in rows if row["state"] != runs.DAMAGED]
     at_work = [row for row in whole if row["state"] in AT_WORK]
     return str((at_work or whole)[-1]["run"]) if whole else None
 
 
 def _run_text(row: Mapping[str, Any]) -> str:
     """Return one run as a line of the list."""
-    parts = [row["run"], row.get("state_text", row["state"])]
-    if row.get("max_epochs"):
+    parts = [row["run"], row["state_text"]]
+    if row["max_epochs"]:
         parts.append(f"epoch {row['epochs']} of {row['max_epochs']}")
-    if row.get("mean_skill") is not None:
+    if row["mean_skill"] is not None:
         parts.append(f"skill {row['mean_skill']:.2f}")
     return "  ·  ".join(map(str, [*parts, *([f"{row['age']} old"] if row["age"] else [])]))
 

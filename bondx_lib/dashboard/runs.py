@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from bondx_lib import runlog
 from bondx_lib.artefacts import plain
-from bondx_lib.dashboard.views import Watcher, left_text
-from bondx_lib.dashboard.words import STATE_WORDS, duration, number
+from bondx_lib.dashboard.views import Watcher, left_text, live_state, mean_skill
+from bondx_lib.dashboard.words import STATE_WORDS, duration, number, time_of
 from bondx_lib.errors import BadInput, nearest
 
 TAIL_BYTES: Final = 65_536
+"""So much of a log's end is read at first; more if no committed epoch is in it."""
+DAMAGED: Final = "damaged"
+_BEGUN: Final = b'"event":"epoch_started"'
+_COMMITTED: Final = b'"event":"epoch_committed"'
+_TELLING: Final = re.compile(
+    rb'"event":"(?:epoch_(?:started|committed|failed)|paused|continued|run_\w+)"'
+)
+"""The events that say how far a run is."""
 
 
 def find_run(base: Path, text: str | None = None) -> Path:
@@ -44,12 +53,60 @@ def find_run(base: Path, text: str | None = None) -> Path:
 
 
 def list_runs(base: str | Path) -> list[dict[str, Any]]:
-    """Return one row per run, newest last: run, name, state, epochs, age.
+    """Return one row per run, newest last; see :class:`RunList`."""
+    return RunList(base).rows()
 
-    Only the beginning and the end of each log are read.
+
+_Stamp = tuple[int, int, int]
+"""Inode, size and time of change of a log: what tells it from what it was."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the list says of a run as long as its log does not change; damaged without a state."""
+
+    stamp: _Stamp | None
+    state: runlog.RunState | None = None
+    began: datetime | None = None
+    epochs: int = 0
+    skill: float | None = None
+
+
+class RunList:
+    """The runs of a folder; of each log only the beginning and the end are read, and only once.
+
+    Parameters
+    ----------
+    base
+        Folder that holds the run folders; it need not exist.
     """
-    now = datetime.now(UTC)
-    return [_row(path, now) for path in _runs(Path(base))]
+
+    def __init__(self, base: str | Path) -> None:
+        self.base = Path(base)
+        self._known: dict[Path, _Known] = {}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row per run, oldest first.
+
+        ``state`` is a key of :data:`~bondx_lib.dashboard.words.STATE_WORDS` and ``state_text`` its
+        words; ``epochs`` of at most ``max_epochs`` are committed, ``mean_skill`` is that of the
+        last. A log whose ends cannot be read has the state ``damaged``.
+        """
+        now = datetime.now(UTC)
+        paths = _runs(self.base)
+        self._known = {path: self._glance(path) for path in paths}
+        return [_row(path, self._known[path], now) for path in paths]
+
+    def _glance(self, path: Path) -> _Known:
+        """Return what the ends of a log say, as it is known already if it has not changed."""
+        log = path / runlog.LOG_NAME
+        known, stamp = self._known.get(path), None
+        try:
+            about = log.stat()
+            stamp = (about.st_ino, about.st_size, about.st_mtime_ns)
+            return known if known and known.stamp == stamp else _known(stamp, _glance(log))
+        except (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
+            return _Known(stamp)
 
 
 def status(run_dir: str | Path) -> dict[str, Any]:
@@ -97,44 +154,64 @@ def _runs(base: Path) -> list[Path]:
     return sorted(path for path in folders if (path / runlog.LOG_NAME).is_file())
 
 
-def _row(path: Path, now: datetime) -> dict[str, Any]:
-    try:
-        first, last = _ends(path / runlog.LOG_NAME)
-    except (ValueError, KeyError, OSError):
-        return {"run": path.name, "name": "", "state": "damaged log", "epochs": 0, "age": ""}
-    began = datetime.fromisoformat(first["at"])
+def _row(path: Path, known: _Known, now: datetime) -> dict[str, Any]:
+    status = live_state(known.state, path) if known.state else DAMAGED
+    age = max((now - known.began).total_seconds(), 0.0) if known.began else None
     return {
         "run": path.name,
-        "name": first["name"],
-        "state": STATE_WORDS[_state(path, last)],
-        "epochs": next((e["epoch"] for e in last if e["event"] == "epoch_committed"), 0),
-        "age": duration((now - began).total_seconds()),
+        "name": known.state.name if known.state else "",
+        "state": status,
+        "state_text": STATE_WORDS.get(status, "log not readable"),
+        "epochs": known.epochs,
+        "max_epochs": known.state.max_epochs if known.state else None,
+        "mean_skill": known.skill,
+        "age": duration(age) if age is not None else "",
+        "age_seconds": age,
     }
 
 
-def _ends(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return the first event and the last ones, newest first."""
-    with path.open("rb") as file:
-        first = json.loads(file.readline())
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(size - TAIL_BYTES, 0))
-        lines = file.read().split(b"\n")
-    if first["event"] != "run_started":
-        raise ValueError("does not begin with the start of a run")
-    return first, list(_events(lines[:-1], cut=size > TAIL_BYTES))
+def _known(stamp: _Stamp, state: runlog.RunState) -> _Known:
+    last = state.committed[-1] if state.committed else None
+    began = time_of(state.began) if state.began else None
+    return _Known(stamp, state, began, last.number if last else 0, mean_skill(last))
 
 
-def _events(lines: list[bytes], *, cut: bool) -> Iterator[dict[str, Any]]:
-    for line in reversed(lines[1:] if cut else lines):
-        yield json.loads(line)
+def _glance(log: Path) -> runlog.RunState:
+    """Return what the first event and the last ones say of a run.
+
+    The chain is not checked, and what lies between is not read: of the epochs only the last are
+    known.
+    """
+    with log.open("rb") as file:
+        first = file.readline()
+        after = file.tell()
+        tail = _tail(file, after, file.seek(0, os.SEEK_END))
+    if not first.endswith(b"\n"):
+        return runlog.RunState()
+    start = _event(first)
+    if start.kind != "run_started" or start["log_version"] > runlog.LOG_VERSION:
+        raise ValueError("does not begin with the start of a run that can be read")
+    telling = [line for line in tail[:-1] if _TELLING.search(line)]
+    return runlog.replay([start, *map(_event, [*telling, *tail[-1:]])])
 
 
-def _state(path: Path, last: list[dict[str, Any]]) -> str:
-    newest = last[0]
-    if newest["event"] == "run_finished":
-        return str(newest["status"])
-    if newest["event"] == "run_interrupted":
-        return "interrupted"
-    if runlog.RunLock.holder(path) is None:
-        return "lost"
-    return "paused" if newest["event"] == "paused" else "running"
+def _tail(file: BinaryIO, start: int, end: int) -> list[bytes]:
+    """Return the whole lines from the last committed epoch on, all if there is none."""
+    size = TAIL_BYTES
+    while True:
+        begin = max(end - size, start)
+        file.seek(begin)
+        content = file.read(end - begin)
+        begun = content.rfind(_BEGUN, 0, max(content.rfind(_COMMITTED), 0))
+        lines = content.split(b"\n")[:-1]
+        if begin == start:
+            return lines
+        if begun >= 0 and content.find(b"\n", 0, begun) >= 0:
+            return lines[1:]
+        size *= 4
+
+
+def _event(line: bytes) -> runlog.Event:
+    fields = json.loads(line)
+    seq, at, kind, prev = (fields.pop(name) for name in ("seq", "at", "event", "prev"))
+    return runlog.Event(seq, at, kind, fields, prev, "")

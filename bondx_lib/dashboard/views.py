@@ -189,7 +189,7 @@ def view(run_dir: Path, state: runlog.RunState, decisions: Sequence[str] = ()) -
         heartbeat_seconds=None if ended else pulse.age_seconds(run_dir),
         quality=last.quality if last else None,
         band=band(last.quality) if last and last.quality is not None else None,
-        mean_skill=float(np.mean(list(last.skills.values()))) if last and last.skills else None,
+        mean_skill=mean_skill(last),
         patience=state.parameters.get("improvement_patience"),
         patience_left=verdict.get("patience_left"),
         gates=gate_rows(state),
@@ -212,6 +212,11 @@ def live_state(state: runlog.RunState, run_dir: Path) -> str:
         return status
     age = pulse.age_seconds(run_dir)
     return "silent" if age is not None and age > pulse.LATE_SECONDS else status
+
+
+def mean_skill(epoch: runlog.EpochView | None) -> float | None:
+    """Return the mean skill of the champions after an epoch, None where there is none."""
+    return float(np.mean(list(epoch.skills.values()))) if epoch and epoch.skills else None
 
 
 def stage_text(status: str, state: runlog.RunState) -> str:

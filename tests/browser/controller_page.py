@@ -16,7 +16,7 @@ from .laboratory import ROOT, Laboratory
 
 NOTEBOOK: Final = "notebooks/controller.ipynb"
 SCREENSHOTS: Final = ROOT / "build" / "screenshots"
-PATIENCE_MS: Final = 120_000
+PATIENCE_MS: Final = 60_000
 KERNEL: Final = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status"
 NOT_OURS: Final = ("ResizeObserver loop",)
 """What JupyterLab itself says on the console."""
@@ -59,7 +59,7 @@ class ControllerPage:
     def run_all(self) -> ControllerPage:
         """Run all cells and wait until the widgets are there."""
         self._await_kernel()
-        self.page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        self.page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
         expect(self.button("New run …")).to_be_visible(timeout=PATIENCE_MS)
         return self
 
@@ -105,7 +105,7 @@ class ControllerPage:
     def section(self, name: str) -> Locator:
         """Choose a section and return its content."""
         self.button(name).click()
-        return self.widgets.locator(".widget-stack")
+        return self.widgets.locator(".bondx-section")
 
     def choose(self, run: str) -> None:
         """Attach to a run of the list whose name holds the text."""

@@ -80,13 +80,12 @@ def test_progress_moves_while_another_cell_blocks_the_kernel(visit: Open) -> Non
 def test_reloaded_page_and_restarted_kernel_find_the_run_as_it_is(visit: Open) -> None:
     """Paused, so that both see the very same: state, epoch, champions."""
     one = visit()
+    one.section("Models")
+    expect(one.champions).to_be_visible(timeout=PATIENCE_MS)
     one.press("Pause")
     one.expect_state("paused")
     expect(one.button("Continue")).to_be_enabled(timeout=PATIENCE_MS)
-    seen, champions = (
-        one.state.inner_text(),
-        one.section("Models").locator("table").first.inner_text(),
-    )
+    seen, champions = one.state.inner_text(), one.champions.inner_text()
     for come_back in (one.reload, one.restart):
         come_back()
         one.expect_state("paused")
@@ -124,7 +123,7 @@ def test_continued_run_stops_when_asked_and_its_report_opens(visit: Open) -> Non
     with one.page.context.expect_page() as opened:
         one.report.click()
     report = opened.value
-    expect(report.get_by_role("heading", level=1)).to_contain_text("BondX", timeout=PATIENCE_MS)
+    expect(report.get_by_role("heading", level=1)).to_contain_text("training run")
     report.close()
     expect(one.widgets).to_contain_text("sealed, pack id", timeout=PATIENCE_MS)
     one.press("Verify")
