@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bondx_lib.dashboard.runs import find_run, list_runs, status, status_text
-from bondx_lib.dashboard.terminal import line, render, watch
+from bondx_lib.dashboard.runs import RunList, find_run, list_runs, status, status_text
+from bondx_lib.dashboard.picture import render
+from bondx_lib.dashboard.terminal import line, watch
 from bondx_lib.dashboard.views import View, Watcher
 
 __all__ = [
-    "BondXAIDashboard", "View", "Watcher", "find_run", "line", "list_runs", "render", "status",
+    "BondXAIDashboard", "RunList", "View", "Watcher", "find_run", "line", "list_runs", "render", "status",
     "status_text", "watch",
 ]  # fmt: skip
 

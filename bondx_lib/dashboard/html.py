@@ -15,6 +15,7 @@ from bondx_lib.dashboard import charts, history
 from bondx_lib.dashboard.views import View, asked_text, beat_text, left_text
 from bondx_lib.dashboard.words import (
     TONES,
+    VERDICT_TONES,
     duration,
     gate_words,
     gates_text,
@@ -213,7 +214,7 @@ def quality(one: View, state: runlog.RunState) -> str:
 
 
 def _gate(row: Mapping[str, Any]) -> list[str]:
-    tone = {"pass": "good", "fail": "bad", "inconclusive": "unsure"}.get(row["verdict"], "quiet")
+    tone = VERDICT_TONES[row["verdict"]]
     return [
         escape(gate_words(row["gate"])),
         escape(row["slice"]),

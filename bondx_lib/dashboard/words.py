@@ -38,6 +38,11 @@ TONES: Final = {
     "running": "moving", "silent": "unsure", "paused": "waiting", "lost": "bad",
     "interrupted": "unsure", "converged": "good", "blocked": "bad", "failed": "bad",
 }  # fmt: skip
+SIGNS: Final = {"good": "✔", "bad": "✖", "unsure": "?", "waiting": "‖", "moving": "▶"}
+"""No tone is told by its colour alone."""
+VERDICT_TONES: Final = {
+    "pass": "good", "fail": "bad", "inconclusive": "unsure", "not_applicable": "quiet",
+}  # fmt: skip
 STAGE_WORDS: Final = {
     "": "starting", "generate": "drawing data", "gate": "checking data", "train": "training",
     "evaluate": "scoring", "judge": "judging", "promote": "comparing", "commit": "committing",
