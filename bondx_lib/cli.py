@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import json
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -191,7 +192,12 @@ def _watch_options(parser: argparse.ArgumentParser) -> None:
 
 def _status_options(parser: argparse.ArgumentParser) -> None:
     _folder_option(parser)
-    _json_option(parser)
+    shape = parser.add_mutually_exclusive_group()
+    _json_option(shape)
+    shape.add_argument(
+        "--prometheus", metavar="FILE",
+        help="write metrics in Prometheus' text format to FILE.prom; - prints them",
+    )  # fmt: skip
 
 
 def _report_options(parser: argparse.ArgumentParser) -> None:
@@ -325,7 +331,7 @@ def _gates_options(parser: argparse.ArgumentParser) -> None:
     _json_option(parser)
 
 
-def _json_option(parser: argparse.ArgumentParser, meaning: str = "print JSON") -> None:
+def _json_option(parser: argparse._ActionsContainer, meaning: str = "print JSON") -> None:
     parser.add_argument("--json", action="store_true", dest="as_json", help=meaning)
 
 
@@ -452,7 +458,12 @@ def _show(run_dir: Path) -> threading.Thread:
     from bondx_lib import dashboard
 
     print(f"run folder: {run_dir}", flush=True)
-    thread = threading.Thread(target=dashboard.watch, args=(run_dir,), daemon=True)
+
+    def follow() -> None:
+        with contextlib.suppress(BondXError):  # the run itself says what befell it
+            dashboard.watch(run_dir, beside=True)
+
+    thread = threading.Thread(target=follow, daemon=True)
     thread.start()
     return thread
 
@@ -528,13 +539,22 @@ def _show_sweep(folder: Path, as_json: bool) -> int:
 def _watch(options: argparse.Namespace) -> int:
     from bondx_lib import dashboard
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the terminal is given back
     return int(dashboard.watch(_run_folder(options), once=options.once, as_json=options.as_json))
 
 
 def _status(options: argparse.Namespace) -> int:
     from bondx_lib import dashboard
 
-    status = dashboard.status(_run_folder(options))
+    folder = _run_folder(options)
+    if options.prometheus is not None:
+        one = dashboard.Watcher(folder).look()
+        if options.prometheus == "-":
+            print(dashboard.exposition.exposition(one), end="")
+        else:
+            dashboard.exposition.write(one, Path(options.prometheus))
+        return 0
+    status = dashboard.status(folder)
     if options.as_json:
         _print_json(status)
     else:
@@ -560,7 +580,7 @@ def _list(options: argparse.Namespace) -> int:
     if options.as_json:
         _print_json(rows)
     elif rows:
-        _print_table(rows)
+        dashboard.show_list(rows)
     else:
         print(f"there are no runs in {options.output}")
     return 0

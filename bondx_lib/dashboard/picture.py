@@ -27,10 +27,12 @@ from bondx_lib.dashboard.words import (
     verdict_text,
 )
 
-WIDE: Final = 110
+WIDE: Final = 132
 """From this width on, models and gates stand side by side."""
-ROOMY: Final = 76
-"""From this width on, each model shows its history."""
+HISTORY_WIDTHS: Final = (range(76, WIDE), range(150, 10_000))
+"""There each model shows its history."""
+SLIM: Final = 70
+"""Below this width, skills have no bars."""
 MOST_GATES: Final = 8
 MOST_DECISIONS: Final = 8
 REASON_LINES: Final = 2
@@ -65,15 +67,28 @@ def render(one: View, width: int, height: int | None = None, foot: str = "") -> 
     parts: list[RenderableType] = [*head, *blank]
     if width >= WIDE:
         tables = Table.grid(expand=True, padding=(0, 2))
-        tables.add_column(ratio=1)
+        tables.add_column()
         tables.add_column(ratio=1)
         tables.add_row(models, _gates(one, gates))
-        parts += [tables, *blank, *rules]
+        parts += [tables, *(blank if rules else []), *rules]
     else:
-        parts += [models, *blank, _gates(one, gates), *blank, *rules]
+        parts += [models, *blank, _gates(one, gates), *(blank if rules else []), *rules]
     if decisions and one.decisions:
         parts += [*blank, *_decisions(one, decisions, fit=height is not None)]
     return Group(*parts, *([_quiet(foot)] if foot else []))
+
+
+def listing(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the rows of :class:`~bondx_lib.dashboard.RunList` as a table."""
+    table = _table("Run", "State", "Epochs", "Skill", "Age")
+    table.columns[0].min_width = max((len(row["run"]) for row in rows), default=0)
+    for row in rows:
+        epochs = f"{row['epochs']} of {row['max_epochs']}" if row["max_epochs"] else "–"
+        state = signed(row["state_text"], TONES.get(row["state"], ""))
+        table.add_row(
+            Text(row["run"]), state, epochs, number(row["mean_skill"], 3), row["age"] or "–"
+        )
+    return table
 
 
 def sparkline(values: Sequence[float], low: float, high: float, width: int = SPARK_WIDTH) -> str:
@@ -136,17 +151,24 @@ def _head(one: View, width: int, height: int | None) -> list[RenderableType]:
         f"quality {quality} {history} · mean skill {number(one.mean_skill, 3)}{patience}",
     ]
     return [
-        Rule(f"BondX  {one.run}", align="left", style="dim"),
+        Rule(Text(f"BondX  {one.run}"), align="left", style="dim"),
         _line(Text.assemble(state, "   ", f"{epoch}{one.stage_text}")),
         *_said(one, width, height),
-        ProgressBar(total=1.0, completed=one.fraction, width=width),
+        _progress(one, width),
         *(_line(Text(text)) for text in told if text),
     ]
 
 
+def _progress(one: View, width: int) -> Table:
+    bar = Table.grid()
+    bar.add_row(ProgressBar(total=1.0, completed=one.fraction, width=width))
+    return bar
+
+
 def _said(one: View, width: int, height: int | None) -> list[Text]:
     """Return what was asked, the reason of the state and what may be done, in few lines."""
-    texts = [text for text in (asked_text(one), one.reason, one.advice) if text]
+    reason = one.reason if one.reason != one.state_text else ""
+    texts = [text for text in (asked_text(one), reason, one.advice) if text]
     most = None if height is None else REASON_LINES
     return [
         _quiet(line)
@@ -158,19 +180,20 @@ def _said(one: View, width: int, height: int | None) -> list[Text]:
 def _models(one: View, width: int) -> Table:
     headings = [*MODEL_HEADINGS]
     headings += ["Audit"] if one.audit else []
-    headings += ["History"] if width >= ROOMY else []
+    roomy = any(width in widths for widths in HISTORY_WIDTHS)
+    headings += ["History"] if roomy else []
     table = _table(*headings)
     audit = {row["model"]: number(row["skill"], 3) for row in one.audit}
     for row in one.models:
-        cells = [
-            model_words(row["model"]),
-            f"{_bar(row['skill'])} {number(row['skill'], 3)}",
+        cells: list[RenderableType] = [
+            Text(model_words(row["model"])),
+            ("" if width < SLIM else f"{_bar(row['skill'])} ") + number(row["skill"], 3),
             f"{number(row['low'])} to {number(row['high'])}",
             f"epoch {row['champion_since']}",
         ]
         cells += [audit.get(row["model"], "–")] if one.audit else []
         history = sparkline(one.skill_history[row["model"]], 0.0, 1.0, 10)
-        table.add_row(*cells, *([history] if width >= ROOMY else []))
+        table.add_row(*cells, *([history] if roomy else []))
     if not one.models:
         table.add_row("none yet")
     return table
@@ -188,38 +211,37 @@ def _gates(one: View, most: int) -> RenderableType:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     for row in one.gates[:most]:
-        table.add_row(
-            _gate_name(row), observed_text(row["observed"]), f"of {limit_text(row['threshold'])}",
-            signed(verdict_text(row), VERDICT_TONES[row["verdict"]]),
-        )  # fmt: skip
+        limit = f"limit {limit_text(row['threshold'])}"
+        verdict = signed(verdict_text(row), VERDICT_TONES[row["verdict"]])
+        table.add_row(_gate_name(row), observed_text(row["observed"]), limit, verdict)
     return Group(title, table)
 
 
-def _gate_name(row: Mapping[str, Any]) -> str:
-    where = row["slice"]
-    return gate_words(row["gate"]) + (f", {where}" if where and where != "all" else "")
+def _gate_name(row: Mapping[str, Any]) -> Text:
+    return Text(", ".join(filter(None, [gate_words(row["gate"]), row["slice"]])))
 
 
 def _rules(one: View, width: int) -> list[RenderableType]:
     """Return the stopping rules: a line each where there is room, else one line for all."""
+    if not one.rules:
+        return []
     if width < WIDE:
-        names = [f"{'✔' if rule['holds'] else '·'} {rule['name']}" for rule in one.rules]
-        return [_line(Text("  ".join(["Rules:", *names])))] if names else []
+        holding = [rule["name"] for rule in one.rules if rule["holds"]]
+        said = f"{len(holding)} of {len(one.rules)} stopping rules hold"
+        return [_line(Text(": ".join(filter(None, [said, ", ".join(holding)]))))]
     table = Table.grid(padding=(0, 2, 0, 0), expand=True)
     table.add_column(no_wrap=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     for rule in one.rules:
-        said = signed("holds", "good") if rule["holds"] else Text("not yet")
-        table.add_row(Text.assemble(rule["name"], ": ", said), rule["sentence"])
-    return [table] if one.rules else []
+        holds = signed("holds", "good") if rule["holds"] else Text("not yet")
+        table.add_row(Text.assemble(rule["name"], ": ", holds), Text(rule["sentence"]))
+    return [table]
 
 
 def _decisions(one: View, most: int, fit: bool) -> list[RenderableType]:
-    texts = [_quiet(text) for text in one.decisions[-most:]]
-    if not fit:
-        for text in texts:
-            text.no_wrap = False
-    return list(texts)
+    """Return the last decisions, each cut to a line where lines are counted."""
+    said = one.decisions[-most:]
+    return [_quiet(text) if fit else Text(text, style="dim") for text in said]
 
 
 def _bar(skill: float | None) -> str:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from rich.console import Console, ConsoleDimensions
+from rich.console import Console, ConsoleDimensions, RenderableType
 from rich.live import Live
+from rich.measure import Measurement
 
 from bondx_lib.artefacts import canonical_json
-from bondx_lib.dashboard.picture import render
+from bondx_lib.dashboard.picture import listing, render
 from bondx_lib.dashboard.views import View, Watcher, left_text
 from bondx_lib.dashboard.words import duration, number
-from bondx_lib.errors import BondXError
 
 REFRESH_SECONDS: Final = 0.5
 LEAVE: Final = "Ctrl-C leaves; the run goes on"
@@ -61,6 +62,16 @@ def watch(
     return 0
 
 
+def show_list(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the runs, fitted to the terminal if there is one, whole lines elsewhere."""
+    console, table = Console(highlight=False), listing(rows)
+    if not console.is_terminal:
+        console.width = Measurement.get(
+            console, console.options.update(width=10_000), table
+        ).maximum
+    console.print(table)
+
+
 def line(one: View) -> str:
     """Return a view as one plain line."""
     skills = " ".join(f"{row['model']} {number(row['skill'])}" for row in one.models)
@@ -95,8 +106,11 @@ def _follow_live(watcher: Watcher, console: Console, beside: bool) -> None:
         console.print(render(shown, console.width))
 
 
-def _fitted(one: View, size: ConsoleDimensions, beside: bool) -> object:
-    return render(one, size.width, size.height - 1, "" if beside else LEAVE)
+def _fitted(one: View, size: ConsoleDimensions, beside: bool) -> RenderableType:
+    """Return the picture that fills the terminal, or leaves the cursor its line beside a run."""
+    if beside:
+        return render(one, size.width, size.height - 1)
+    return render(one, size.width, size.height, LEAVE)
 
 
 def _follow_plain(watcher: Watcher) -> None:

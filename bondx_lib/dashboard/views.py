@@ -49,8 +49,10 @@ class View:
         What the run was asked to do and has not done yet.
     epoch, attempt, max_epochs, committed, stage, stage_text, fraction
         Progress; ``fraction`` of the epoch limit, 1 when ended.
-    began
-        Time of the first event, ISO 8601, UTC; empty before it.
+    exit_code
+        Of the run; None as long as it has not ended.
+    began, last_event
+        Times of the first event and of the last, ISO 8601, UTC; empty before them.
     elapsed_seconds, left_low_seconds, left_high_seconds
         Time since the start, and between which bounds the rest lies.
     event_seconds, heartbeat_seconds
@@ -80,7 +82,9 @@ class View:
     stage: str
     stage_text: str
     fraction: float
+    exit_code: int | None
     began: str
+    last_event: str
     elapsed_seconds: float
     left_low_seconds: float | None
     left_high_seconds: float | None
@@ -181,7 +185,9 @@ def view(run_dir: Path, state: runlog.RunState, decisions: Sequence[str] = ()) -
         stage=state.stage,
         stage_text=stage_text(status, state),
         fraction=1.0 if status in runlog.ENDED else len(state.committed) / max(state.max_epochs, 1),
+        exit_code=state.exit_code,
         began=state.began,
+        last_event=state.ended,
         elapsed_seconds=elapsed.total_seconds(),
         left_low_seconds=low,
         left_high_seconds=high,

@@ -37,6 +37,7 @@ ADVICE: Final = {
 TONES: Final = {
     "running": "moving", "silent": "unsure", "paused": "waiting", "lost": "bad",
     "interrupted": "unsure", "converged": "good", "blocked": "bad", "failed": "bad",
+    "damaged": "bad",
 }  # fmt: skip
 SIGNS: Final = {"good": "✔", "bad": "✖", "unsure": "?", "waiting": "‖", "moving": "▶"}
 """No tone is told by its colour alone."""
@@ -79,7 +80,7 @@ def _rejected(event: runlog.Event) -> str:
         f["gate"] for f in event["findings"] if f["severity"] == "block" and f["verdict"] == "fail"
     ]
     by = ", ".join(map(gate_words, refused))
-    return f"draw {event['draw']} refused by {by}; drawn again"
+    return f"draw {event['draw']} refused by {by}"
 
 
 def _steered(event: runlog.Event) -> str | None:

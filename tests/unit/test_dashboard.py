@@ -7,13 +7,12 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
 
 from bondx_lib import BondXAIDashboard, dashboard, evidence, runlog
-from bondx_lib.dashboard import html, runs, terminal, views, words
+from bondx_lib.dashboard import html, views, words
 from bondx_lib.errors import BadInput
 from bondx_lib.schema import MODELS
 
@@ -176,28 +175,6 @@ def test_decisions_are_sentences_with_numbers_and_reasons(finished: Path) -> Non
     assert said[-1] == "the run ended: converged"
 
 
-def test_list_names_damaged_logs(finished: Path, tmp_path: Path) -> None:
-    """One broken run does not hide the others."""
-    report_factory.write(tmp_path / "a-whole", epochs=1)
-    (tmp_path / "b-broken").mkdir()
-    (tmp_path / "b-broken" / runlog.LOG_NAME).write_bytes(b"{not json\n")
-    (tmp_path / "no-run").mkdir()
-    rows = dashboard.list_runs(tmp_path)
-    assert [(row["run"], row["state"]) for row in rows] == [
-        ("a-whole", "converged"), ("b-broken", "damaged")
-    ]  # fmt: skip
-    assert rows[0]["epochs"] == 1
-
-
-def test_long_log_is_listed_from_its_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the tail is read, and the state is the same."""
-    report_factory.write(tmp_path / "run")
-    whole = dashboard.list_runs(tmp_path)
-    monkeypatch.setattr(runs, "TAIL_BYTES", 4000)
-    cut = dashboard.list_runs(tmp_path)
-    assert [row["state"] for row in cut] == [row["state"] for row in whole]
-
-
 def test_run_is_found_by_name_beginning_path_and_age(finished: Path) -> None:
     """The newest when nothing is named; a beginning when it names one only."""
     base = finished.parent
@@ -234,44 +211,6 @@ def test_status_is_strict_json(finished: Path) -> None:
     again = json.loads(json.dumps(row, allow_nan=False))
     assert again["quality"] == row["quality"]
     assert f"{row['quality']:.3f}" in dashboard.status_text(row)
-
-
-@pytest.mark.parametrize("width", [60, 80, 110, 140, 200])
-def test_terminal_shows_every_champion_at_any_width(finished: Path, width: int) -> None:
-    """Each model's skill stands on its own line, and no line is too long."""
-    shown = drawn(look(finished), width)
-    assert max(map(len, shown.splitlines())) <= width
-    for row in look(finished).models:
-        (line,) = [x for x in shown.splitlines() if x.startswith(words.model_words(row["model"]))]
-        assert f"{row['skill']:.3f}" in line
-
-
-def test_terminal_speaks_plainly_without_a_terminal(finished: Path, capsys: Shown) -> None:
-    """Piped output is lines: the last epoch and the end; JSON is one object per change."""
-    assert dashboard.watch(finished) == 0
-    plain = capsys.readouterr().out
-    assert "epoch 6/100" in plain
-    assert plain.strip().endswith("the champions gained less than the threshold")
-    assert "\x1b" not in plain
-    assert dashboard.watch(finished, as_json=True) == 0
-    assert json.loads(capsys.readouterr().out)["state"] == "converged"
-
-
-def test_live_view_ends_with_the_run(finished: Path) -> None:
-    """On a terminal the last picture stays and names the end."""
-    console = Console(width=100, force_terminal=True, record=True, file=io.StringIO())
-    terminal._follow_live(dashboard.Watcher(finished), console)
-    assert "converged" in console.export_text()
-
-
-def test_viewer_may_leave(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C ends the watching quietly."""
-
-    def leave(watcher: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(terminal, "_follow_plain", leave)
-    assert dashboard.watch(finished) == 0
 
 
 def test_page_is_accessible_and_runs_no_script(finished: Path) -> None:
