@@ -17,7 +17,7 @@ TEST := $(call installed,test)
 DEV := $(call installed,dev)
 BENCHMARK := $(call installed,benchmark)
 
-.PHONY: run test test-faults check lab lock realism calibrate ceilings reference benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping bench-refinement bench-loop clean help
+.PHONY: run test test-faults test-browser check lab lock realism calibrate ceilings reference benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping bench-refinement bench-loop bench-watching clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
@@ -32,6 +32,10 @@ test: $(TEST)
 # Kills at every write of a run, and at random moments.
 test-faults: $(TEST)
 	BONDX_FAULTS=all $(BIN)/python -m pytest -s tests/faults
+
+# The controller in JupyterLab, in Chromium; what it looked like lies in build/screenshots.
+test-browser: $(TEST)
+	BONDX_BROWSER=required $(BIN)/python -m pytest -v tests/browser
 
 check: $(DEV)
 	$(BIN)/ruff check .
@@ -86,13 +90,17 @@ bench-refinement: $(RUN)
 bench-loop: $(RUN)
 	$(BIN)/python benchmarks/loop.py
 
+bench-watching: $(RUN)
+	$(BIN)/python benchmarks/watching.py
+
 clean:
-	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 help:
 	@echo "make run    set up, then run $(PARAMETERS) to a verdict (PARAMETERS=... for another file)"
 	@echo "make test   set up, then run all tests and measure their coverage"
 	@echo "make test-faults  kill runs at every write and at random, and compare what is left (an hour)"
+	@echo "make test-browser  drive the controller notebook in Chromium (minutes)"
 	@echo "make lab    set up, then open the controller notebook in JupyterLab"
 	@echo "make check  set up, then check style, types, imports and notebooks"
 	@echo "make lock   resolve the dependencies (UPGRADE=--upgrade for the newest)"
@@ -109,6 +117,7 @@ help:
 	@echo "make bench-stopping   measure how early and how late the stopping rules are (minutes)"
 	@echo "make bench-refinement  measure what each ingredient of refinement adds (half an hour)"
 	@echo "make bench-loop  measure what a run takes beside its epochs (a quarter of an hour)"
+	@echo "make bench-watching  measure how fast a run is looked at, and a thousand (a minute)"
 	@echo "make clean  remove the environment and all caches, but no run"
 
 $(RUN): | $(BIN)/python

@@ -211,7 +211,7 @@ def test_progress_is_shown_unless_quiet(
         return runlog.RunState(status="converged", reason="because", exit_code=0)
 
     monkeypatch.setattr(trainer, "run", work)
-    monkeypatch.setattr(dashboard, "watch", watched.append)
+    monkeypatch.setattr(dashboard, "watch", lambda run_dir, beside: watched.append(run_dir))
     assert bondx("run -q") == 0
     assert watched == []
     assert str(folder) not in capsys.readouterr().out.replace(f"report: {folder}", "")
