@@ -217,7 +217,9 @@ class Controller:
         self._go.observe(self._named, names="value")
         self._message, self._facts, self._report = (widgets.HTML() for _ in range(3))
         self._status = widgets.HTML(framed('<div role="status">No run is attached.</div>'))
-        self._sections = {name: widgets.HTML() for name in html.SECTIONS}
+        self._sections = {
+            name: widgets.HTML(layout=widgets.Layout(width="100%")) for name in html.SECTIONS
+        }
         self._data = DataPage()
         self._data.latest.on_click(lambda _: self._show_data())
         pages = [*self._sections.values(), self._data.box()]

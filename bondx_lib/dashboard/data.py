@@ -42,7 +42,8 @@ class DataPage:
 
     def box(self) -> widgets.VBox:
         """Return the page to be displayed."""
-        return widgets.VBox([self.latest, self.spreads, self.bond, self.life])
+        parts = [self.latest, self.spreads, self.bond, self.life]
+        return widgets.VBox(parts, layout=widgets.Layout(width="100%"))
 
     def show(self, run_dir: Path, state: runlog.RunState) -> None:
         """Draw the latest variation of a run; nothing is done if it is shown already."""

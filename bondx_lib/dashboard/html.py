@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bondx_lib import runlog
 from bondx_lib.dashboard import charts, history
-from bondx_lib.dashboard.views import View, asked_text, beat_text, left_text
+from bondx_lib.dashboard.views import View, asked_text, beat_text, left_text, reason_text
 from bondx_lib.dashboard.words import (
     TONES,
     VERDICT_TONES,
@@ -109,7 +109,7 @@ def announcement(one: View) -> str:
         again = f", attempt {one.attempt}" if one.attempt > 1 else ""
         lines.append(f"<div>epoch {one.epoch} of at most {one.max_epochs}{again}</div>")
     wish = asked_text(one)
-    quiet = [text for text in (wish[:1].upper() + wish[1:], one.reason, one.advice) if text]
+    quiet = [text for text in (wish[:1].upper() + wish[1:], reason_text(one), one.advice) if text]
     lines += [f'<p class="quiet">{escape(text)}</p>' for text in quiet]
     return f'<div role="status">{"".join(lines)}</div>'
 

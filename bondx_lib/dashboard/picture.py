@@ -12,7 +12,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from bondx_lib.dashboard.views import View, asked_text, beat_text, left_text
+from bondx_lib.dashboard.views import View, asked_text, beat_text, left_text, reason_text
 from bondx_lib.dashboard.words import (
     SIGNS,
     TONES,
@@ -167,8 +167,7 @@ def _progress(one: View, width: int) -> Table:
 
 def _said(one: View, width: int, height: int | None) -> list[Text]:
     """Return what was asked, the reason of the state and what may be done, in few lines."""
-    reason = one.reason if one.reason != one.state_text else ""
-    texts = [text for text in (asked_text(one), reason, one.advice) if text]
+    texts = [text for text in (asked_text(one), reason_text(one), one.advice) if text]
     most = None if height is None else REASON_LINES
     return [
         _quiet(line)

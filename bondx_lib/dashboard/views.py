@@ -252,6 +252,11 @@ def asked_text(one: View) -> str:
     return ", ".join(WISH_WORDS[wish] for wish in open_ones)
 
 
+def reason_text(one: View) -> str:
+    """Say why a run is in its state; empty where that would only say the state again."""
+    return one.reason if one.reason != one.state_text else ""
+
+
 def time_left(state: runlog.RunState, now: datetime) -> tuple[float | None, float | None]:
     """Return bounds of the time left: the patience left, and all epochs to the limit.
 

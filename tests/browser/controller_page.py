@@ -20,6 +20,8 @@ PATIENCE_MS: Final = 60_000
 KERNEL: Final = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status"
 NOT_OURS: Final = ("ResizeObserver loop",)
 """What JupyterLab itself says on the console."""
+CUT: Final = """[...document.querySelectorAll('.bondx-section .wide')]
+    .filter(one => one.clientWidth && one.scrollWidth > one.clientWidth + 1).length"""
 GRAVE: Final = ("serious", "critical")
 WIDGETS: Final = ".jp-OutputArea-output .jupyter-widgets"
 
@@ -134,6 +136,10 @@ class ControllerPage:
         path = SCREENSHOTS / f"{name}.png"
         self.page.screenshot(path=path)
         return path
+
+    def cut(self) -> int:
+        """Return how many tables of the section are wider than their place."""
+        return int(self.page.evaluate(CUT))
 
     def grave(self) -> list[str]:
         """Return what axe finds serious or critical in the controller."""
