@@ -8,9 +8,11 @@ answer freezes nothing.
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -381,10 +383,10 @@ class Controller:
         report = folder / "report.html"
         if not report.is_file():
             return ""
-        place = outside.address(report)
-        link = f'<a href="{escape(place)}" target="_blank">Open the report</a>' if place else (
-            f"The report: {escape(str(report))}"
-        )  # fmt: skip
+        if place := outside.address(report):
+            link = f'<a href="{escape(place)}" target="_blank">Open the report</a>'
+        else:
+            link = _download(report, report.stat().st_mtime_ns)
         pack = evidence.pack_id(folder)
         sealed = f' <span class="quiet">sealed, pack id {pack[:16]}…</span>' if pack else ""
         return f"<p>{link}{sealed}</p>"
@@ -397,6 +399,14 @@ class Controller:
         if self._watcher is None:
             raise BadInput("no run is attached", admissible="start one, or choose one of the list")
         return self._watcher.run_dir
+
+
+@lru_cache(1)
+def _download(report: Path, changed: int) -> str:
+    """Return a link that holds the report itself, for pages whose server serves no files."""
+    content = base64.b64encode(report.read_bytes()).decode()
+    name = escape(f"{report.parent.name}-{report.name}")
+    return f'<a download="{name}" href="data:text/html;base64,{content}">Download the report</a>'
 
 
 def _first_choice(rows: list[dict[str, Any]]) -> str | None:

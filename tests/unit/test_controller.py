@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import subprocess
@@ -199,12 +200,13 @@ def test_run_deleted_while_watched_is_said(base: Path, opened: Open) -> None:
 
 
 def test_report_link_appears_when_the_report_does(base: Path, opened: Open) -> None:
-    """Outside of a Jupyter server it is a path; the pack id stands beside it once sealed."""
+    """Outside of a Jupyter server it is a download; the pack id stands beside it once sealed."""
     run_dir = report_factory.write(base / "run", epochs=1)
     one = opened(base)
     assert one._report.value == '<div class="bondx"></div>'
     (run_dir / "report.html").write_text("<p>report</p>")
-    assert wait_for(lambda: "report.html" in one._report.value)
+    assert wait_for(lambda: 'download="run-report.html"' in one._report.value)
+    assert base64.b64encode(b"<p>report</p>").decode() in one._report.value
     assert "sealed" not in one._report.value
     evidence.seal(run_dir)
     one.update()
