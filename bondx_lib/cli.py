@@ -548,11 +548,13 @@ def _status(options: argparse.Namespace) -> int:
 
     folder = _run_folder(options)
     if options.prometheus is not None:
+        from bondx_lib.dashboard import exposition
+
         one = dashboard.Watcher(folder).look()
         if options.prometheus == "-":
-            print(dashboard.exposition.exposition(one), end="")
+            print(exposition.exposition(one), end="")
         else:
-            dashboard.exposition.write(one, Path(options.prometheus))
+            exposition.write(one, Path(options.prometheus))
         return 0
     status = dashboard.status(folder)
     if options.as_json:

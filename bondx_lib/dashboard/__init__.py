@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bondx_lib.dashboard import exposition
 from bondx_lib.dashboard.picture import render
 from bondx_lib.dashboard.runs import RunList, find_run, list_runs, status, status_text
 from bondx_lib.dashboard.terminal import line, show_list, watch
 from bondx_lib.dashboard.views import View, Watcher
 
 __all__ = [
-    "BondXAIDashboard", "RunList", "View", "Watcher", "exposition", "find_run", "line", "list_runs",
-    "render", "show_list", "status", "status_text", "watch",
+    "BondXAIDashboard", "RunList", "View", "Watcher", "find_run", "line", "list_runs", "render",
+    "show_list", "status", "status_text", "watch",
 ]  # fmt: skip
 
 

@@ -186,7 +186,7 @@ def _models(one: View, width: int) -> Table:
     for row in one.models:
         cells: list[RenderableType] = [
             Text(model_words(row["model"])),
-            ("" if width < SLIM else f"{_bar(row['skill'])} ") + number(row["skill"], 3),
+            Text.assemble(*(_bar(row["skill"]) if width >= SLIM else ()), number(row["skill"], 3)),
             f"{number(row['low'])} to {number(row['high'])}",
             f"epoch {row['champion_since']}",
         ]
@@ -243,9 +243,9 @@ def _decisions(one: View, most: int, fit: bool) -> list[RenderableType]:
     return [_quiet(text) if fit else Text(text, style="dim") for text in said]
 
 
-def _bar(skill: float | None) -> str:
+def _bar(skill: float | None) -> tuple[tuple[str, str], ...]:
     full = round(max(min(skill or 0.0, 1.0), 0.0) * 10)
-    return "█" * full + "░" * (10 - full)
+    return ("█" * full, STYLES["moving"]), ("░" * (10 - full), STYLES["quiet"]), (" ", "")
 
 
 def _table(*headings: str) -> Table:
