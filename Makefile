@@ -5,7 +5,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
     $$each -c '$(SUPPORTED)' 2>/dev/null && echo $$each && break; done)
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 UV := $(shell command -v uv 2>/dev/null)
-# One process for each core: tests of one file stay together.
+# One process for each core: tests of one file stay together, in the order of the folders, slow ones first.
 TEST_PROCESSES ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,7 +25,7 @@ run: $(RUN)
 
 test: $(TEST)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/coverage run -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 

@@ -51,7 +51,7 @@ def write_bytes(path: Path, content: bytes) -> str:
     """Write a file whole and return its SHA-256."""
     with whole(path) as partial:
         partial.write_bytes(content)
-    return hashlib.sha256(content).hexdigest()
+    return sha256_bytes(content)
 
 
 def write_text(path: Path, text: str) -> str:
@@ -173,6 +173,11 @@ def frame_json(frame: pd.DataFrame, *, lines: bool = False) -> str:
         }
     )
     return dated.to_json(orient="records", lines=lines, double_precision=15)
+
+
+def sha256_bytes(content: bytes) -> str:
+    """Return the SHA-256 of bytes, as hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def sha256_file(path: Path) -> str:

@@ -188,6 +188,12 @@ def run_parameters(run_dir: Path, state: runlog.RunState) -> Parameters:
 
 def draw_market(run_dir: Path, name: str, parameters: Parameters, journal: runlog.Journal) -> None:
     """Draw an evaluation market with full truth and its features, and log its digest."""
+    rows = write_market(run_dir, name, parameters)
+    journal.append("market_drawn", market=name, rows=rows, digest=market_digest(run_dir, name))
+
+
+def write_market(run_dir: Path, name: str, parameters: Parameters) -> int:
+    """Draw an evaluation market, write its files, and return how many rows it has."""
     folder = run_dir / "markets" / name
     evaluation = parameters.evaluation
     drawn = market.simulate(
@@ -196,9 +202,14 @@ def draw_market(run_dir: Path, name: str, parameters: Parameters, journal: runlo
     artefacts.write_parquet(folder / "panel.parquet", drawn.panel)
     artefacts.write_parquet(folder / "truth.parquet", drawn.truth)
     artefacts.write_parquet(folder / "features.parquet", features.build(drawn.panel))
-    journal.append(
-        "market_drawn", market=name, rows=len(drawn.panel), digest=market_digest(run_dir, name)
-    )
+    return len(drawn.panel)
+
+
+def draw_again(parameters: Parameters, state: runlog.RunState, number: int) -> market.Market:
+    """Return the accepted variation of a committed epoch, drawn once more."""
+    view, before = state.epochs[number - 1], state.epochs[: number - 1]
+    mix = before[-1].mix if before else {}
+    return _drawn(parameters, _stream(number, view.draw or 0), mix)
 
 
 def market_digest(run_dir: Path, name: str) -> str:
@@ -269,7 +280,7 @@ def generate(session: Session, draw: int = 0) -> Variation:
     """
     if draw == 0:
         _stage(session, "generate")
-    stream = f"epoch/{session.number:04d}/draw/{draw}"
+    stream = _stream(session.number, draw)
     mix = session.state.committed[-1].mix if session.state.committed else {}
     return Variation(stream, draw, mix, _drawn(session.parameters, stream, mix))
 
@@ -543,6 +554,10 @@ def _side_by_side(
         return {name: future.result() for name, future in futures.items()}
 
 
+def _stream(number: int, draw: int) -> str:
+    return f"epoch/{number:04d}/draw/{draw}"
+
+
 def _drawn(parameters: Parameters, stream: str, mix: Mapping[str, float]) -> market.Market:
     return market.simulate(parameters, stream, mix=market.Mix(mix) if mix else None)
 
@@ -677,13 +692,16 @@ def _facts_digest(model: Model) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def champion_predictions(run_dir: Path, name: str, number: int) -> NDArray[np.float64]:
+    """Return what the champion of an epoch said of the benchmark market."""
+    path = epoch_folder(run_dir, number) / "models" / name / PREDICTIONS_NAME
+    return np.asarray(np.load(path, allow_pickle=False), np.float64)
+
+
 def _champion_predictions(
     session: Session, name: str, epoch: int | None
 ) -> NDArray[np.float64] | None:
-    if epoch is None:
-        return None
-    path = epoch_folder(session.run_dir, epoch) / "models" / name / PREDICTIONS_NAME
-    return np.asarray(np.load(path, allow_pickle=False), np.float64)
+    return None if epoch is None else champion_predictions(session.run_dir, name, epoch)
 
 
 def _save_champion(session: Session, model: Model, predictions: Floats) -> None:

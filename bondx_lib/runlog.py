@@ -58,6 +58,7 @@ KINDS: Final[dict[str, frozenset[str]]] = {
         "run_interrupted": "signal",
         "run_resumed": "epoch pid process_start",
         "run_finished": "status reason exit_code artefacts",
+        "pack_failed": "error message",
     }.items()
 }
 """Every kind of event and the fields it must have."""
@@ -634,6 +635,12 @@ _RUN_EVENTS: Final[dict[str, Any]] = {
         "reason": e["reason"],
         "exit_code": e["exit_code"],
         "files": {**state.files, **e["artefacts"]},
+    },
+    "pack_failed": lambda state, e: {
+        "status": "failed",
+        "reason": f"report or evidence could not be written: {e['error']}: {e['message']}",
+        "exit_code": 1,
+        "error": dict(e.fields),
     },
 }
 

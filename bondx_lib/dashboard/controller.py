@@ -188,7 +188,7 @@ class Controller:
             self._say("Verified: nothing has changed since it was sealed.")
             return
         more = len(problems) - MOST_PROBLEMS
-        told = [*problems[:MOST_PROBLEMS], *([f"and {more} more"] if more > 0 else [])]
+        told = [*map(str, problems[:MOST_PROBLEMS]), *([f"and {more} more"] if more > 0 else [])]
         self._say(f"Not as it was sealed: {'; '.join(told)}.", bad=True)
 
     def _build(self, parameter_folder: Path) -> None:

@@ -9,6 +9,7 @@ from bondx_lib.gates.register import (
     QualityGateManager,
     added,
     digest_of,
+    families,
     get,
     known,
     register,
@@ -18,6 +19,6 @@ from bondx_lib.gates.steering import Steering, steer
 
 __all__ = [
     "GATES", "Context", "DataGate", "Extent", "Finding", "Gate", "Part", "QualityGateManager",
-    "RowGate", "Setting", "Steering", "added", "advise", "band", "digest_of", "get", "known",
-    "quality_score", "register", "settings", "steer", "worst",
+    "RowGate", "Setting", "Steering", "added", "advise", "band", "digest_of", "families", "get",
+    "known", "quality_score", "register", "settings", "steer", "worst",
 ]  # fmt: skip

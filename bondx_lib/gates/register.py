@@ -74,6 +74,11 @@ def known() -> tuple[str, ...]:
     return (*GATES, *sorted({*_added, *outside} - set(GATES)))
 
 
+def families() -> dict[str, str]:
+    """Return the family of every known gate."""
+    return {name: get(name).family for name in known()}
+
+
 def get(name: str) -> Gate:
     """Return a gate by name.
 

@@ -58,6 +58,8 @@ TARGETS: Final = {
     "liquidity_shock": "whose liquidity breaks down next month",
     "anomaly": "which rows are damaged",
 }
+NOT_INSTALLED_FAMILY: Final = "custom"
+"""Of a gate that is not installed here: it came from outside."""
 NOT_INSTALLED: Final = (
     "The package that brought this model is not installed where the report was made, so its card "
     "could not be read. CARD.md in the model's folder holds it as text."
@@ -210,15 +212,11 @@ def _last_gates(record: Record) -> list[dict[str, Any]]:
     data = [view.findings for view in record.state.epochs if view.findings]
     model = [view.model_findings for view in record.state.epochs if view.model_findings]
     found = [*(data[-1] if data else ()), *(model[-1] if model else ())]
+    families = gates.families()
     return [
-        {**finding, "family": _family(finding["gate"])}
+        {**finding, "family": families.get(finding["gate"], NOT_INSTALLED_FAMILY)}
         for finding in (*found, *(record.state.examined or ()))
     ]
-
-
-def _family(name: str) -> str:
-    """Return the family of a gate; a gate that is not installed here came from outside."""
-    return gates.get(name).family if name in gates.known() else "custom"
 
 
 def _rejections(record: Record) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 import pandas as pd
 
@@ -15,10 +14,9 @@ from bondx_lib.models import tuning
 from bondx_lib.parameters import Parameters
 from bondx_lib.runner import logs, storage
 from bondx_lib.schema import SCHEMA_VERSION, describe
+from bondx_lib.trainer import explanation, repeat
 
 log = logging.getLogger("bondx")
-
-EXAMINATION_NAME: Final = "examination.json"
 
 
 def examine_champions(
@@ -27,24 +25,36 @@ def examine_champions(
     """Look closely at the champions before the audit market opens, and log what the gates find.
 
     What takes too long for every epoch: probes of monotonicity, shocks to the domain, and the
-    search for leaks, with models taught anew on shuffled labels.
+    search for leaks, with models taught anew on shuffled labels; what drives the champions, and
+    whether the run's data and answers come out the same once more.
     """
     panel, truth = epoch.read_market(run_dir, "benchmark")
     pool = epoch.pooled(run_dir, parameters, [view.number for view in state.committed])
-    measured = {}
+    measured, explained = {}, {}
     for name in parameters.models:
         law = models.get(name)
+        champion = law.load(run_dir / "models" / name)
         measured[name] = models.examine_closely(
-            law.load(run_dir / "models" / name), panel, truth, pool=pool,
+            champion, panel, truth, pool=pool,
             split=epoch.sides(law, pool, parameters), parameters=parameters,
             rng=epoch.rng_of(parameters, "examine", name),
         )  # fmt: skip
-    artefacts.write_json(run_dir / EXAMINATION_NAME, artefacts.plain(measured))
+        explained[name] = explanation.explain(
+            champion, panel, truth, epoch.rng_of(parameters, "explain", name),
+            parameters.evaluation.bootstrap_replicates,
+        )  # fmt: skip
+    written = {
+        evidence.EXAMINATION: measured,
+        evidence.EXPLAINED: explained,
+        evidence.REPEATED: repeat.once_more(run_dir, parameters, state),
+    }
+    digests = {name: artefacts.write_json(run_dir / name, artefacts.plain(content))
+               for name, content in written.items()}  # fmt: skip
     findings = gates.QualityGateManager(parameters).judge_models(measured)
     judged = [finding for finding in findings if finding.verdict != "not_applicable"]
     journal.append(
         "champions_examined", findings=[finding.to_dict() for finding in judged],
-        artefacts={EXAMINATION_NAME: artefacts.sha256_file(run_dir / EXAMINATION_NAME)},
+        artefacts=digests,
     )  # fmt: skip
 
 
@@ -166,11 +176,36 @@ def _with_metadata(panel: pd.DataFrame, view: runlog.EpochView) -> str:
 
 
 def close(run_dir: Path, notes: logs.RunLog | None = None) -> str:
-    """Render the report of an ended run, end its log file, seal the folder; return the pack id."""
-    _render(run_dir)
-    if notes is not None:
-        notes.end()
-    return evidence.seal(run_dir)
+    """Write evidence and report of an ended run, end its log file, seal the folder.
+
+    Returns
+    -------
+    The pack id.
+
+    Raises
+    ------
+    StorageFailed, OSError
+        When the disk failed; the run has ended as it did, and is closed when it is resumed.
+    BondXError
+        When anything else could not be written: the log says that the run failed.
+    """
+    try:
+        evidence.write_documents(run_dir)
+        _render(run_dir)
+        if notes is not None:
+            notes.end()
+        return evidence.finish(run_dir)
+    except (OSError, storage.StorageFailed):
+        raise
+    except Exception as error:
+        _journal(run_dir).append("pack_failed", error=type(error).__name__, message=str(error))
+        raise
+
+
+def _journal(run_dir: Path) -> runlog.Journal:
+    follower = runlog.Follower(run_dir / runlog.LOG_NAME)
+    follower.new()
+    return runlog.Journal(run_dir / runlog.LOG_NAME, follower)
 
 
 def _render(run_dir: Path) -> None:
@@ -195,4 +230,13 @@ def close_late(run_dir: Path, log_level: str) -> str:
         logs.RunLog(run_dir, log_level) as notes,
     ):  # fmt: skip
         epoch.take_up(run_dir)
+        _end_again(run_dir)
         return close(run_dir, notes)
+
+
+def _end_again(run_dir: Path) -> None:
+    """Say once more how a run ended if what came after was that its pack could not be written."""
+    events = runlog.read(run_dir / runlog.LOG_NAME)
+    if events[-1].kind == "pack_failed":
+        ended = next(event for event in reversed(events) if event.kind == "run_finished")
+        _journal(run_dir).append("run_finished", **ended.fields)

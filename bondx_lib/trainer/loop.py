@@ -230,7 +230,6 @@ class BondXAIAutonomousTrainer:
     def _finish(self, status: str, reason: str) -> runlog.RunState:
         folder = self._folder()
         digests = artefacts.tree_digests(folder / "models", folder)
-        evidence.write_environment(folder)
         self._journal().append(
             "run_finished", status=status, reason=reason, exit_code=EXIT_CODES[status],
             artefacts=digests,

@@ -25,13 +25,16 @@ from bondx_lib import (
     runlog,
     trainer,
 )
+from bondx_lib.evidence import sbom
+from bondx_lib.trainer import explanation
 
 from . import points
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "parameters" / "smoke.yaml"
 CLOCKED = (".ipynb", ".log", "events.jsonl", "SHA256SUMS", "run.lock", "report.html",
-           "environment.json", "parameters.yaml", "report.json")  # fmt: skip
+           "environment.json", "parameters.yaml", "report.json", "ro-crate-metadata.json",
+           "croissant.json")  # fmt: skip
 FEW = {"models": ["spread"], "evaluation.worlds": 1, "output.export_formats": ["csv"]}
 """Parameters that leave out what is written in the same way as something else."""
 LEFT_OVER = (artefacts.TEMPORARY, ".new-", ".old-")
@@ -118,6 +121,7 @@ def computing_once(patch: pytest.MonkeyPatch) -> None:
         (epoch.market, "simulate"), (epoch, "fit"), (models, "evaluate"), (models, "compare"),
         (models, "examine"), (models, "examine_closely"), (features, "build"),
         (artefacts, "frame_digest"), (gates.QualityGateManager, "evaluate"),
+        (explanation, "explain"), (sbom, "text"),
     ):  # fmt: skip
         patch.setattr(module, name, _remembered(getattr(module, name)))
 

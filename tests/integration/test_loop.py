@@ -34,7 +34,8 @@ SMOKE = ROOT / "parameters" / "smoke.yaml"
 SMALL = {"max_epochs": 2}
 FLAGS = [part for key, value in SMALL.items() for part in ("--set", f"{key}={value}")]
 CLOCKED = (".ipynb", ".log", "events.jsonl", "SHA256SUMS", "run.lock", "report.html",
-           "parameters.yaml", "environment.json")  # fmt: skip
+           "parameters.yaml", "environment.json", "ro-crate-metadata.json",
+           "croissant.json")  # fmt: skip
 
 
 def chosen(base: Path, **more: Any) -> parameters.Parameters:

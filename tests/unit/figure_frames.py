@@ -148,6 +148,7 @@ def panel(bonds: int = 120, months: int = 12) -> pd.DataFrame:
     number = rng.integers(0, len(RATINGS), bonds)
     columns: dict[str, Any] = {
         "bond_id": [f"XZ{bond:010d}" for bond in range(bonds)] * months,
+        "issuer_id": [f"SX-{bond // 4:08d}" for bond in range(bonds)] * months,
         "date": np.repeat(dates, bonds),
         "rating": [RATINGS[place] for place in number] * months,
         "sector": [SECTORS[place] for place in rng.integers(0, len(SECTORS), bonds)] * months,

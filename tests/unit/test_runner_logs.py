@@ -16,9 +16,18 @@ import pytest
 
 from bondx_lib import cli, engine, evidence, parameters, trainer
 from bondx_lib.errors import BondXError, EpochFailed
+from bondx_lib.evidence import verifier
 from bondx_lib.runner import detach, logs, signals, storage
 
+from . import report_factory
+
 LOG = logging.getLogger("bondx")
+
+
+def without_documents(patch: pytest.MonkeyPatch) -> None:
+    """Let a run be closed with a seal, but without crate and documents."""
+    patch.setattr(trainer.closing.evidence, "write_documents", lambda run_dir: None)
+    patch.setattr(trainer.closing.evidence, "finish", evidence.seal)
 
 
 def said(run_dir: Path, name: str = logs.NAME) -> list[dict[str, Any]]:
@@ -108,19 +117,22 @@ def test_a_disk_that_takes_no_note_ends_nothing(
 
 def test_the_log_file_ends_before_the_seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What rendering says is kept; what comes after the seal changes nothing that was sealed."""
+    run_dir = report_factory.write(tmp_path / "run", epochs=1)
     monkeypatch.setattr(trainer.closing.report, "render", lambda run_dir: LOG.info("rendering"))
-    with logs.RunLog(tmp_path, "INFO") as notes:
-        trainer.close(tmp_path, notes)
+    without_documents(monkeypatch)
+    with logs.RunLog(run_dir, "INFO") as notes:
+        trainer.close(run_dir, notes)
         LOG.info("sealed")
-    assert [line["message"] for line in said(tmp_path)] == ["rendering"]
-    assert f"{logs.FOLDER}/{logs.NAME}" in (tmp_path / evidence.SUMS_NAME).read_text()
-    assert evidence._against_sums(tmp_path, tmp_path / evidence.SUMS_NAME) == []
+    assert [line["message"] for line in said(run_dir)] == ["rendering"]
+    assert f"{logs.FOLDER}/{logs.NAME}" in (run_dir / evidence.SUMS_NAME).read_text()
+    assert list(verifier._against_sums(run_dir, evidence.files(run_dir))) == []
 
 
 def test_a_report_whose_kernel_is_lost_is_rendered_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twice lost is lost; a cell that fails is not tried again, and a full disk is called so."""
+    run_dir = report_factory.write(tmp_path / "run", epochs=1)
     said: list[BondXError] = []
 
     def fail(run_dir: Path) -> None:
@@ -130,8 +142,9 @@ def test_a_report_whose_kernel_is_lost_is_rendered_once_more(
     lost, failed = engine.KernelLost("the kernel died"), BondXError("the report's notebook failed")
     full = BondXError("the report's notebook failed: OSError: [Errno 28] No space left on device")
     monkeypatch.setattr(trainer.closing.report, "render", fail)
+    without_documents(monkeypatch)
     said[:] = [lost]
-    trainer.close(tmp_path)
+    trainer.close(run_dir)
     for errors, expected, left in (
         ([lost, lost], engine.KernelLost, 0),
         ([failed, lost], BondXError, 1),
@@ -139,7 +152,7 @@ def test_a_report_whose_kernel_is_lost_is_rendered_once_more(
     ):
         said[:] = errors
         with pytest.raises(expected):
-            trainer.close(tmp_path)
+            trainer.close(run_dir)
         assert len(said) == left
 
 
