@@ -18,8 +18,8 @@ NOTEBOOK: Final = "notebooks/controller.ipynb"
 SCREENSHOTS: Final = ROOT / "build" / "screenshots"
 PATIENCE_MS: Final = 60_000
 KERNEL: Final = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status"
-NOT_OURS: Final = ("ResizeObserver loop",)
-"""What JupyterLab itself says on the console."""
+NOT_OURS: Final = ("ResizeObserver loop", "Could not restore the debugger state")
+"""What JupyterLab itself says on the console, the latter when a kernel is restarted at work."""
 CUT: Final = """[...document.querySelectorAll('.bondx-section .wide')]
     .filter(one => one.clientWidth && one.scrollWidth > one.clientWidth + 1).length"""
 GRAVE: Final = ("serious", "critical")
@@ -153,8 +153,8 @@ class ControllerPage:
     def close(self) -> None:
         """Close the page and say what it heard that it should not have."""
         self.page.context.close()
-        assert self.outside == []
-        assert self.errors == []
+        assert self.outside == [], self.outside
+        assert self.errors == [], self.errors
 
     def _await_kernel(self) -> None:
         self.page.wait_for_function(f"['idle', 'busy'].includes({KERNEL})")

@@ -1,0 +1,291 @@
+"""The evidence of a real small run: complete, true to the log, valid by other tools."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlcroissant
+import pandas as pd
+import pytest
+import rocrate
+from rocrate_validator import models as roc_models
+from rocrate_validator import services as roc_services
+from rocrate_validator.utils import document_loader, http
+
+from bondx_lib import artefacts, epoch, evidence, runlog, trainer
+from bondx_lib.errors import BadInput, GateBlocked
+from bondx_lib.evidence import crosswalk, documents, pack, sbom
+from bondx_lib.schema import MODELS
+from bondx_lib.trainer import repeat
+
+from ..faults import here
+
+CONTEXT_1_1 = {
+    "ComputationalWorkflow": "https://bioschemas.org/ComputationalWorkflow",
+    "FormalParameter": "https://bioschemas.org/FormalParameter",
+    "input": "https://bioschemas.org/ComputationalWorkflow#input",
+    "output": "https://bioschemas.org/ComputationalWorkflow#output",
+}
+"""Where version 1.1 of the crate's vocabulary differs from the one that the library brings."""
+PROFILES = (
+    "ro-crate-1.1", "process-run-crate-0.5", "workflow-run-crate-0.5", "workflow-ro-crate-1.0"
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A run of two epochs of all models, closed and sealed."""
+    with pytest.MonkeyPatch.context() as patch:
+        here.without_kernels(patch)
+        yield here.run(here.chosen(tmp_path_factory.mktemp("runs"), max_epochs=2))
+
+
+@pytest.fixture
+def copy(run_dir: Path, tmp_path: Path) -> Path:
+    """The same, to be changed."""
+    return Path(shutil.copytree(run_dir, tmp_path / run_dir.name))
+
+
+def read(run_dir: Path, name: str) -> Any:
+    return artefacts.read_json(run_dir / "evidence" / f"{name}.json")
+
+
+def state_of(run_dir: Path) -> runlog.RunState:
+    return runlog.replay(runlog.read(run_dir / runlog.LOG_NAME))
+
+
+def test_pack_is_whole_and_checks_out(run_dir: Path) -> None:
+    """Nothing differs, the standard tool agrees, and every artefact of the crosswalk is there."""
+    assert evidence.verify(run_dir) == []
+    tool = shutil.which("sha256sum")
+    assert tool is not None
+    command = [tool, "-c", "--strict", "--quiet", evidence.SUMS_NAME]
+    assert subprocess.run(command, cwd=run_dir, check=False).returncode == 0
+    rows = read(run_dir, "crosswalk")["rows"]
+    assert {row["status"] for row in rows} == set(crosswalk.STATUSES)
+    for row in rows:
+        assert (row["status"] == "out") is (not row["artefacts"])
+        assert all((run_dir / name).is_file() for name in row["artefacts"]), row["id"]
+        assert row["requirement"]
+        assert row["applies"]
+        assert set(row["asked"]) <= set(read(run_dir, "crosswalk")["texts"])
+
+
+def test_documents_say_what_the_log_says(run_dir: Path) -> None:
+    """Scores, promotions, gates, findings and inventory are those of the events."""
+    state = state_of(run_dir)
+    benchmark = read(run_dir, "benchmark")
+    assert state.audit is not None
+    for name in MODELS:
+        said, known = benchmark["audit"][name], state.audit[name]
+        for measure in ("loss", "floor", "ceiling", "linear"):
+            assert said[measure]["estimate"] == known[measure]
+            assert said[measure]["low"] == known[f"{measure}_low"]
+    compared = read(run_dir, "promotion")["comparisons"]
+    assert len(compared) == sum(len(view.promotions) for view in state.committed)
+    inventory = read(run_dir, "inventory")
+    for row in inventory["models"]:
+        assert row["version"] == epoch.champion_epoch(state, row["model"])
+        assert row["files"]
+        assert row["tier"] == row["owner"] == ""
+    tests = read(run_dir, "tests")
+    assert tests["gates_digest"] == state.gates_digest
+    assert len({row["id"] for row in tests["tests"]}) == len(tests["tests"])
+    known_rows = {row["id"] for row in read(run_dir, "crosswalk")["rows"]}
+    assert all(set(row["requirements"]) <= known_rows for row in tests["tests"])
+    findings = read(run_dir, "findings")["findings"]
+    failed = [row for row in tests["tests"] if row["verdict"] in ("fail", "inconclusive")
+              and row["severity"] != "info"]  # fmt: skip
+    assert len(findings) >= len(failed)
+    assert all(row["owner"] == row["due"] == "" for row in findings)
+    assert read(run_dir, "signoff")["evidence"] is False
+
+
+def test_explanations_hold_the_models_against_the_law(run_dir: Path) -> None:
+    """Every model has importances; those that a law speaks of have effects with a verdict."""
+    explained = artefacts.read_json(run_dir / evidence.EXPLAINED)
+    assert set(explained) == set(MODELS)
+    for name, found in explained.items():
+        assert found["importance"]
+        assert (found["effects"] == []) is (name == "anomaly")
+        assert found["compared"] == len(found["effects"])
+        assert 0 <= found["agreeing"] <= found["compared"]
+        assert all(row["agrees"] for row in found["effects"])
+
+
+def test_repetition_is_equal_and_would_notice_a_difference(run_dir: Path, copy: Path) -> None:
+    """Drawn and asked again all is the same; with another seed or another model it is not."""
+    stated = artefacts.read_json(run_dir / evidence.REPEATED)
+    assert stated["equal"]
+    assert len(stated["checks"]) == 2 + len(MODELS)
+    state, chosen = state_of(copy), epoch.run_parameters(copy, state_of(copy))
+    other = chosen.model_copy(update={"random_seed": chosen.random_seed + 1})
+    found = repeat.once_more(copy, other, state)
+    assert [check["equal"] for check in found["checks"][:2]] == [False, False]
+    parts = [copy / "models" / name for name in ("spread", "downgrade")]
+    shutil.rmtree(parts[1])
+    since = epoch.epoch_folder(copy, epoch.champion_epoch(state, "spread") or 1)
+    answers = since / "models" / "spread" / epoch.PREDICTIONS_NAME
+    answers.write_bytes(answers.read_bytes()[:-1] + b"\x01")
+    shutil.copytree(run_dir / "models" / "downgrade", parts[1])
+    changed = repeat.once_more(copy, chosen, state)
+    assert not changed["equal"]
+    assert changed["checks"][2]["largest_difference"] > 0
+
+
+def test_sensitivity_repeats_the_run_and_varies_it(run_dir: Path) -> None:
+    """The row as run ends as the run did; shocks and movements are those that were measured."""
+    content, state = read(run_dir, "sensitivity"), state_of(run_dir)
+    (as_run,) = [row for row in content["stopping"] if row["as_run"]]
+    assert (as_run["status"], as_run["ends_after_epoch"]) == (state.status, len(state.committed))
+    assert len(content["stopping"]) == len(documents.OTHER_THRESHOLDS) * len(
+        documents.OTHER_PATIENCES
+    )
+    measured = artefacts.read_json(run_dir / evidence.EXAMINATION)
+    for row in content["shocks"]:
+        assert [row["estimate"], row["low"], row["high"]] == measured[row["model"]][row["shock"]]
+    assert {row["shock"] for row in content["shocks"]} == set(documents.ROBUST)
+
+
+def test_data_card_speaks_of_the_final_data(run_dir: Path) -> None:
+    """Sizes, digest, every column, what decides the draw, and what fails of the scorecard."""
+    text = (run_dir / "evidence" / "DATACARD.md").read_text()
+    panel = pd.read_parquet(run_dir / "datasets" / "final.parquet")
+    assert f"| rows | {len(panel):,} |" in text
+    assert f"| issuers | {panel['issuer_id'].nunique():,} |" in text
+    assert all(f"`{column}`" in text for column in panel.columns)
+    assert artefacts.sha256_file(run_dir / "datasets" / "final.csv") in text
+    assert "| `scenario` | baseline |" in text
+    assert "published figures:" in text
+
+
+@pytest.mark.filterwarnings("ignore")  # of the reference implementation itself
+def test_croissant_is_read_by_the_reference_implementation(run_dir: Path) -> None:
+    """It finds nothing wrong, and gets the rows of the dataset."""
+    dataset = mlcroissant.Dataset(jsonld=str(run_dir / "evidence" / "croissant.json"))
+    assert dataset.metadata.issues.report() == ""
+    records = list(dataset.records("panel"))
+    panel = pd.read_parquet(run_dir / "datasets" / "final.parquet")
+    assert len(records) == len(panel)
+    assert [row["panel/spread_bps"] for row in records[:50]] == pytest.approx(
+        panel["spread_bps"].head(50).tolist(), nan_ok=True
+    )
+
+
+@pytest.mark.filterwarnings("ignore")  # of the reference implementation itself
+def test_croissant_notices_a_changed_file(copy: Path) -> None:
+    """The digest of the card is held against the file."""
+    path = copy / "datasets" / "final.parquet"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(Exception, match=r"Download\(final.parquet\)"):
+        list(mlcroissant.Dataset(jsonld=str(copy / "evidence" / "croissant.json")).records("panel"))
+
+
+def validated(run_dir: Path, profile: str, patch: pytest.MonkeyPatch, cache: Path) -> list[str]:
+    """Return what the validator finds wrong at the required level, without the network."""
+    bundled = Path(rocrate.__file__).parent / "data" / "ro-crate.jsonld"
+    context = json.loads(bundled.read_text().replace("https://schema.org/", "http://schema.org/"))
+    context["@context"] |= CONTEXT_1_1
+
+    class Answer:
+        status_code = 200
+        text = json.dumps(context)
+        headers = {"Content-Type": "application/ld+json"}
+
+        def json(self) -> Any:
+            return context
+
+    asked: list[str] = []
+
+    def get(self: Any, url: str, *_: Any, **__: Any) -> Answer:
+        asked.append(url)
+        return Answer()
+
+    patch.setattr(http.HttpRequester, "get", get, raising=False)
+    settings = roc_services.ValidationSettings(
+        rocrate_uri=run_dir, profile_identifier=profile, offline=True, cache_path=cache,
+        requirement_severity=roc_models.Severity.REQUIRED,
+    )  # fmt: skip
+    found = [str(issue.message) for issue in roc_services.validate(settings).get_issues()]
+    assert set(asked) == {"https://w3id.org/ro/crate/1.1/context"}
+    document_loader.uninstall_document_loader()
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("profile", PROFILES)
+def test_crate_is_valid(
+    profile: str, run_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By the validator of the community, for every profile that it claims."""
+    assert validated(run_dir, profile, monkeypatch, tmp_path / "cache") == []
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_crate_without_its_workflow_is_not(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The validator is awake."""
+    path = copy / "ro-crate-metadata.json"
+    content = json.loads(path.read_text())
+    (root,) = [one for one in content["@graph"] if one["@id"] == "./"]
+    del root["mainEntity"]
+    path.write_text(json.dumps(content))
+    assert validated(copy, "workflow-run-crate-0.5", monkeypatch, tmp_path / "cache")
+
+
+def test_bill_of_materials_is_the_environment(run_dir: Path) -> None:
+    """The same bytes twice; every library that computes is in it, with its version."""
+    assert sbom.text() == sbom.text() == (run_dir / "evidence" / sbom.NAME).read_text()
+    content = json.loads(sbom.text())
+    versions = {one["name"]: one["version"] for one in content["components"]}
+    for name, version in read(run_dir, "environment")["libraries"].items():
+        assert name == "bondx" or versions[name] == version
+    needed = {one["ref"]: one.get("dependsOn", []) for one in content["dependencies"]}
+    ours = needed[content["metadata"]["component"]["bom-ref"]]
+    assert any(ref.startswith("numpy@") for ref in ours)
+    assert "/" not in json.dumps([one["name"] for one in content["components"]])
+
+
+def test_pack_that_cannot_be_written_fails_the_run(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No run is finished with a hole; once mended, it is closed as it had ended."""
+    here.without_kernels(monkeypatch)
+    (copy / evidence.SUMS_NAME).unlink()
+    ended = state_of(copy)
+    with monkeypatch.context() as patch:
+        patch.setattr(crosswalk, "SEAL", "elsewhere")
+        with pytest.raises(BadInput, match="points to a file that the run did not write"):
+            trainer.resume(copy)
+    state = state_of(copy)
+    assert (state.status, state.exit_code) == ("failed", 1)
+    assert "report or evidence could not be written: BadInput" in state.reason
+    assert evidence.pack_id(copy) is None
+    trainer.resume(copy)
+    state = state_of(copy)
+    assert (state.status, state.exit_code, state.reason) == (
+        ended.status, ended.exit_code, ended.reason
+    )  # fmt: skip
+    assert evidence.verify(copy) == []
+
+
+def test_run_without_a_model_names_what_is_missing(tmp_path: Path) -> None:
+    """Blocked before its first champion, it still leaves a pack, and says what it lacks."""
+    with pytest.MonkeyPatch.context() as patch:
+        here.without_kernels(patch)
+        strict = {"quality_gates.coverage_min": 100, "epoch.max_redraws": 0}
+        with pytest.raises(GateBlocked):
+            here.run(here.chosen(tmp_path, **strict))
+    (folder,) = tmp_path.iterdir()
+    rows = {row["id"]: row for row in read(folder, "crosswalk")["rows"]}
+    assert rows["explainability"]["status"] == "unmade"
+    assert rows["explainability"]["artefacts"] == []
+    assert rows["logs"]["status"] == "auto"
+    assert evidence.verify(folder) == []
+    assert not (folder / pack.EXPLAINED).exists()
