@@ -16,6 +16,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -125,6 +126,10 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     _parameter_options(parser)
     parser.add_argument("--output", metavar="DIR", help="folder that holds the runs")
     parser.add_argument("--name", help="name of the run")
+    parser.add_argument(
+        "--parent", metavar="RUN",
+        help="the run that this one follows, named with its pack id in the first event",
+    )  # fmt: skip
     _detach_option(parser)
     _debug_option(parser)
     _quiet_option(parser)
@@ -200,9 +205,42 @@ def _status_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _verify_options(parser: argparse.ArgumentParser) -> None:
+    _folder_option(parser)
+    parser.add_argument(
+        "--replay", nargs="?", const="all", metavar="EPOCH",
+        help="draw and train again, one epoch or all, and compare every byte (as long as the run)",
+    )  # fmt: skip
+    _json_option(parser)
+
+
+def _export_options(parser: argparse.ArgumentParser) -> None:
+    _folder_option(parser)
+    parser.add_argument(
+        "--zip", metavar="FILE", help="the archive (default: the run folder's name with .zip)"
+    )
+    parser.add_argument("--force", action="store_true", help="replace an archive that is there")
+
+
+def _compare_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("first", metavar="RUN_A", help="run folder, or the name of one in --output")
+    parser.add_argument("second", metavar="RUN_B", help="the run to hold against it")
+    _base_option(parser)
+    _json_option(parser)
+
+
 def _report_options(parser: argparse.ArgumentParser) -> None:
     _folder_option(parser)
-    _json_option(parser, "print the summary as JSON and render nothing")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument(
+        "--format", choices=("html", "json", "md"), default="html",
+        help="html renders the page again; json prints the summary, md the report as Markdown",
+    )  # fmt: skip
+    shape.add_argument("--json", action="store_const", const="json", dest="format",
+                       help="the same as --format json")  # fmt: skip
+    parser.add_argument(
+        "--epoch", type=int, metavar="N", help="print one epoch instead, as json or md"
+    )
 
 
 def _generate_options(parser: argparse.ArgumentParser) -> None:
@@ -341,9 +379,21 @@ def _run(options: argparse.Namespace) -> int:
 
     from bondx_lib import trainer
 
+    parent = None if options.parent is None else trainer.parentage(_named(options, options.parent))
     if options.detach:
-        return _detach(trainer.prepare(chosen), options)
+        return _detach(trainer.prepare(chosen, parent), options)
+    if parent is not None:
+        child = trainer.prepare(chosen, parent)
+        return _work(
+            options, lambda on_open: trainer.resume(child, on_open, **_log_options(options))
+        )
     return _work(options, lambda on_open: trainer.run(chosen, on_open, **_log_options(options)))
+
+
+def _named(options: argparse.Namespace, name: str) -> Path:
+    from bondx_lib import dashboard
+
+    return dashboard.find_run(Path(options.output or "runs"), name)
 
 
 def _parameters(options: argparse.Namespace, named: Mapping[str, str | None]) -> Any:
@@ -568,8 +618,16 @@ def _report(options: argparse.Namespace) -> int:
     from bondx_lib import report
 
     folder = _run_folder(options)
-    if options.as_json:
+    if options.epoch is not None:
+        found = report.epochs.metrics(report.read(folder), options.epoch)
+        if options.format == "json":
+            _print_json(found)
+        else:
+            print(report.epochs.as_markdown(found), end="")
+    elif options.format == "json":
         _print_json(report.summarise(folder))
+    elif options.format == "md":
+        print(report.markdown(folder), end="")
     else:
         print(report.render(folder))
     return 0
@@ -622,12 +680,69 @@ def _verify(options: argparse.Namespace) -> int:
     from bondx_lib import evidence
 
     folder = _run_folder(options)
+    number = _epoch_to_replay(options.replay)
     problems = evidence.verify(folder)
+    replayed = [] if options.replay is None else _replayed(folder, number, options.as_json)
+    same = not problems and all(step.equal for step in replayed)
+    if options.as_json:
+        _print_json(
+            {"run": folder.name, "pack_id": evidence.pack_id(folder), "verified": same,
+             "differences": [one._asdict() for one in problems],
+             "replayed": [asdict(step) for step in replayed]}
+        )  # fmt: skip
+        return 0 if same else 1
     for problem in problems:
         print(problem)
+    for step in replayed:
+        print(*step.differences, sep="\n", end="\n" if step.differences else "")
     if not problems:
         print(f"{folder}: nothing has changed since it was sealed")
-    return 1 if problems else 0
+    if replayed:
+        print("done again, all came out the same" if all(step.equal for step in replayed)
+              else "done again, it did not come out the same")  # fmt: skip
+    return 0 if same else 1
+
+
+def _epoch_to_replay(text: str | None) -> int | None:
+    """Return the epoch that was named, None for all."""
+    if text in (None, "all"):
+        return None
+    if not str(text).isdecimal():
+        raise BadInput(
+            "is no epoch", source="bondx verify", key="--replay", value=text,
+            admissible="a number, or all",
+        )  # fmt: skip
+    return int(str(text))
+
+
+def _replayed(folder: Path, number: int | None, quiet: bool) -> list[Any]:
+    from bondx_lib import runlog, trainer
+
+    for line in trainer.circumstances(runlog.replay(runlog.read(folder / runlog.LOG_NAME))):
+        print(f"not as it was when the run was made: {line}", file=sys.stderr)
+    say = (lambda line: None) if quiet else _say_now
+    return list(trainer.replay(folder, number, say))
+
+
+def _export(options: argparse.Namespace) -> int:
+    from bondx_lib import evidence
+
+    target = None if options.zip is None else Path(options.zip)
+    print(evidence.export(_run_folder(options), target, overwrite=options.force))
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from bondx_lib import dashboard, evidence
+
+    base = Path(options.output)
+    first, second = (dashboard.find_run(base, name) for name in (options.first, options.second))
+    found = evidence.compare(first, second)
+    if options.as_json:
+        _print_json(found)
+    else:
+        print(evidence.as_text(found))
+    return 0
 
 
 def _generate(options: argparse.Namespace) -> int:
@@ -829,5 +944,10 @@ _COMMANDS: Final[dict[str, tuple[Command, str, str, Callable[[argparse.ArgumentP
                  "bondx ceilings --workers 2", _workers_option),
     "reference": (_reference, "make the frozen reference of the gates again",
                   "bondx reference --workers 2", _workers_option),
-    "verify": (_verify, "check a finished run against its seal", "bondx verify", _folder_option),
+    "verify": (_verify, "check a finished run against its seal, or do it again",
+               "bondx verify --replay all", _verify_options),
+    "export": (_export, "put a sealed run into one archive", "bondx export RUN --zip run.zip",
+               _export_options),
+    "compare": (_compare, "say what changed from one run to another", "bondx compare RUN_A RUN_B",
+                _compare_options),
 }  # fmt: skip

@@ -50,7 +50,7 @@ def data_card(record: Record, summary: Summary) -> str:
     panel = final_panel(record)
     return "\n".join(
         [
-            f"# Data card: {_line(summary['name'])}\n",
+            "# Data card\n",
             "**Synthetic.** " + LIMITS[0] + "\n",
             "## What it is\n",
             _table(("item", "value"), _identity(record, summary, panel)),

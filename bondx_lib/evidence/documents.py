@@ -203,7 +203,6 @@ def inventory(record: Record, summary: Summary) -> dict[str, Any]:
 def signoff(summary: Summary) -> dict[str, Any]:
     """Return the form that a reviewer fills in; nothing in it is filled in by the run."""
     return {
-        "run": summary["name"],
         "parameters_digest": summary["digests"]["parameters"],
         "evidence": not summary["banner"],
         "note": summary["banner"],

@@ -45,6 +45,9 @@ def write_documents(run_dir: Path) -> None:
     }
     for name, content in contents.items():
         artefacts.write_json(folder / f"{name}.json", content)
+    for view in record.state.committed:
+        path = folder / "epochs" / f"{view.number:04d}.json"
+        artefacts.write_json(path, report.epochs.metrics(record, view.number))
     write_environment(run_dir)
     artefacts.write_text(folder / "DATACARD.md", cards.data_card(record, summary))
     croissant.write(run_dir, summary, record.events[-1].at)

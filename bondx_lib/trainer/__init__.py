@@ -15,8 +15,10 @@ from bondx_lib.trainer.opening import (
     fork,
     is_prepared,
     new_run_folder,
+    parentage,
     prepare,
 )
+from bondx_lib.trainer.replay import circumstances, replay
 
 __all__ = [
     "EXIT_CODES",
@@ -25,11 +27,14 @@ __all__ = [
     "OnOpen",
     "check_code",
     "check_names",
+    "circumstances",
     "close",
     "fork",
     "is_prepared",
     "new_run_folder",
+    "parentage",
     "prepare",
+    "replay",
     "resume",
     "run",
 ]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bondx_lib import artefacts, epoch, gates, models, provenance, runlog
+from bondx_lib import artefacts, epoch, evidence, gates, models, provenance, runlog
 from bondx_lib.errors import BadInput
 from bondx_lib.models import learners
 from bondx_lib.parameters import Parameters
@@ -67,7 +67,18 @@ def fork(run_dir: Path, parameters: Parameters) -> Path:
     """Make the folder of a new run with another one as its parent, and return it.
 
     The new run begins anew, under its own parameters and today's code; its first event names the
-    parent and the digest of the last line of the parent's log.
+    parent, see :func:`parentage`.
+
+    Raises
+    ------
+    BadInput
+        When the parent is no run, or its log is damaged.
+    """
+    return prepare(parameters, parentage(run_dir))
+
+
+def parentage(run_dir: Path) -> dict[str, Any]:
+    """Return what a run says of its parent: name, last line's digest, how it stood, pack id.
 
     Raises
     ------
@@ -78,12 +89,11 @@ def fork(run_dir: Path, parameters: Parameters) -> Path:
     state = runlog.replay(events)
     if not events:
         raise BadInput("has not begun, so nothing can be its child", source=str(run_dir))
-    parent = {
+    return {
         "run": run_dir.resolve().name, "digest": events[-1].digest, "events": len(events),
         "status": state.status, "epochs": len(state.committed),
-        "parameters_digest": state.parameters_digest,
+        "parameters_digest": state.parameters_digest, "pack_id": evidence.pack_id(run_dir),
     }  # fmt: skip
-    return prepare(parameters, parent)
 
 
 def is_prepared(run_dir: Path) -> bool:

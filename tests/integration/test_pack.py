@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import mlcroissant
+import numpy as np
 import pandas as pd
 import pytest
 import rocrate
@@ -17,13 +20,14 @@ from rocrate_validator import models as roc_models
 from rocrate_validator import services as roc_services
 from rocrate_validator.utils import document_loader, http
 
-from bondx_lib import artefacts, epoch, evidence, runlog, trainer
+from bondx_lib import artefacts, cli, epoch, evidence, provenance, runlog, trainer
 from bondx_lib.errors import BadInput, GateBlocked
 from bondx_lib.evidence import crosswalk, documents, pack, sbom
 from bondx_lib.schema import MODELS
 from bondx_lib.trainer import repeat
 
 from ..faults import here
+from ..unit import report_factory
 
 CONTEXT_1_1 = {
     "ComputationalWorkflow": "https://bioschemas.org/ComputationalWorkflow",
@@ -289,3 +293,132 @@ def test_run_without_a_model_names_what_is_missing(tmp_path: Path) -> None:
     assert rows["logs"]["status"] == "auto"
     assert evidence.verify(folder) == []
     assert not (folder / pack.EXPLAINED).exists()
+
+
+def forged(run_dir: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Write the log anew with changed artefacts in the commits, chained and sealed again."""
+    log = run_dir / runlog.LOG_NAME
+    events = runlog.read(log)
+    log.unlink()
+    journal = runlog.Journal(log)
+    for event in events:
+        fields = dict(event.fields)
+        if event.kind == "epoch_committed":
+            fields["artefacts"] = dict(fields["artefacts"])
+            change(fields["artefacts"])
+        journal.append(event.kind, **fields)
+
+
+def test_replay_of_everything_is_equal(run_dir: Path) -> None:
+    """Both epochs, the markets, the champions, the scores of the audit, the datasets."""
+    said: list[str] = []
+    before = artefacts.tree_digests(run_dir, run_dir)
+    found = trainer.replay(run_dir, progress=said.append)
+    assert [one.step for one in found] == [
+        "epoch 1", "epoch 2", "benchmark market", "champions", "audit market",
+        "scores on the audit market", "datasets",
+    ]  # fmt: skip
+    assert all(one.equal for one in found), [one.differences for one in found]
+    assert said[0].startswith("epoch 1: ")
+    assert found[0].files > 20
+    assert artefacts.tree_digests(run_dir, run_dir) == before
+
+
+def test_replay_of_one_epoch_needs_only_what_was_before(run_dir: Path) -> None:
+    """The second epoch, from the pool and the champions of the first."""
+    (found,) = trainer.replay(run_dir, 2)
+    assert (found.step, found.equal) == ("epoch 2", True)
+
+
+def test_replay_finds_results_that_were_made_up(copy: Path) -> None:
+    """A result with other bytes, one that never was, one that was left out."""
+    names = [f"epochs/0001/{name}.json" for name in ("result", "invented", "findings")]
+
+    def change(files: dict[str, Any]) -> None:
+        if names[0] in files:
+            files |= {names[0]: "0" * 64, names[1]: "0" * 64}
+            del files[names[2]]
+
+    forged(copy, change)
+    (found,) = trainer.replay(copy, 1)
+    assert set(found.differences) == {
+        f"{names[0]} has other bytes", f"{names[1]} did not come out again",
+        f"{names[2]} came out besides",
+    }  # fmt: skip
+
+
+def test_replay_on_another_machine_compares_answers(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes may differ there; answers only within the stated tolerance."""
+    name = f"epochs/0001/models/spread/{epoch.PREDICTIONS_NAME}"
+    monkeypatch.setattr(provenance, "computed_with", lambda: {"machine": "another"})
+    assert any("machine" in line for line in trainer.circumstances(state_of(copy)))
+
+    def change(files: dict[str, Any]) -> None:
+        files |= {key: "0" * 64 for key in (name, "epochs/0001/result.json") if key in files}
+
+    forged(copy, change)
+    assert trainer.replay(copy, 1)[0].equal
+    answers = np.load(copy / name)
+    np.save(copy / name, answers + 0.01)
+    (found,) = trainer.replay(copy, 1)
+    assert found.differences == (f"{name}: answers differ by up to 0.01, at most 0.001 is allowed",)
+
+
+def test_replay_refuses_what_it_cannot_repeat(run_dir: Path, tmp_path: Path) -> None:
+    """An epoch that never was, and a run that goes on."""
+    with pytest.raises(BadInput, match="is no committed epoch"):
+        trainer.replay(run_dir, 9)
+    report_factory.begin(tmp_path / "going")
+    with pytest.raises(BadInput, match="has not ended"):
+        trainer.replay(tmp_path / "going")
+
+
+def test_verify_command_replays(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In words, as JSON, and with a clear error for what is no epoch."""
+    assert cli.main(["verify", str(run_dir), "--replay", "1"]) == 0
+    said = capsys.readouterr()
+    assert "epoch 1: " in said.err + said.out
+    assert "done again, all came out the same" in said.out
+    assert cli.main(["verify", str(run_dir), "--replay", "2", "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["verified"]
+    assert content["replayed"][0]["step"] == "epoch 2"
+    assert content["pack_id"] == evidence.pack_id(run_dir)
+    assert cli.main(["verify", str(run_dir), "--replay", "soon"]) == 2
+    assert "a number, or all" in capsys.readouterr().err
+
+
+def test_archive_is_the_pack_and_always_the_same(run_dir: Path, tmp_path: Path) -> None:
+    """Unpacked it checks itself; two archives of a pack are equal byte for byte."""
+    targets = [tmp_path / name for name in ("a.zip", "b.zip")]
+    for target in targets:
+        assert cli.main(["export", str(run_dir), "--zip", str(target)]) == 0
+    assert targets[0].read_bytes() == targets[1].read_bytes()
+    with zipfile.ZipFile(targets[0]) as archive:
+        archive.extractall(tmp_path / "out")
+    unpacked = tmp_path / "out" / run_dir.name
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", unpacked / "evidence" / "verify.py"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert str(evidence.pack_id(run_dir)) in done.stdout
+
+
+def test_archive_of_what_was_changed_is_refused(
+    copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor is another file replaced, nor the run itself added to."""
+    target = tmp_path / "a.zip"
+    call = ["export", str(copy), "--zip", str(target)]
+    target.write_text("mine")
+    assert cli.main(call) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert cli.main([*call, "--force"]) == 0
+    assert zipfile.is_zipfile(target)
+    assert cli.main(["export", str(copy), "--zip", str(copy / "a.zip")]) == 2
+    (copy / "new.txt").touch()
+    assert cli.main([*call, "--force"]) == 2
+    assert "new.txt is not part of the sealed pack" in capsys.readouterr().err
