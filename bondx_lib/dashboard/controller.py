@@ -136,9 +136,9 @@ class Controller:
             options = [(_run_text(row), str(row["run"])) for row in rows[::-1]]
             if options != list(self._list.options):
                 chosen = self._watcher.run_dir.name if self._watcher else None
-                self._selecting = True
+                self._selecting = threading.get_ident()
                 self._list.options = options
-                self._selecting = False
+                self._selecting = 0
                 self._go.options = [name for _, name in options]
                 self._select(chosen)
 
@@ -205,7 +205,7 @@ class Controller:
         asked = widgets.VBox([self._form.box(), self._buttons["Start"]])
         self._new.observe(lambda change: _show(asked, change["new"]), names="value")
         _show(asked, False)
-        self._selecting = False
+        self._selecting = 0
         self._list: Any = widgets.Select(
             description="Runs", rows=5, layout=widgets.Layout(width="auto"),
             style={"description_width": "3rem"},
@@ -306,7 +306,8 @@ class Controller:
             self._say(f"{type(error).__name__}: {error}", bad=True)
 
     def _chosen(self, change: Mapping[str, Any]) -> None:
-        if not self._selecting and change["new"] is not None:
+        """Attach to what somebody chose: what this thread has just set is no choice."""
+        if self._selecting != threading.get_ident() and change["new"] is not None:
             self._try(lambda: self.attach(change["new"]))
 
     def _named(self, change: Mapping[str, Any]) -> None:
@@ -317,9 +318,9 @@ class Controller:
             self._go.value = ""
 
     def _select(self, name: str | None) -> None:
-        self._selecting = True
+        self._selecting = threading.get_ident()
         self._list.value = name if name in {value for _, value in self._list.options} else None
-        self._selecting = False
+        self._selecting = 0
 
     def _follow(self) -> None:
         """Begin to refresh, if nothing does."""

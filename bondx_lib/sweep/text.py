@@ -85,7 +85,7 @@ def _verdicts(frame: tables.Frame) -> Table:
 
 def _skills(frame: tables.Frame) -> Table:
     table = _table(*("Run" if name == "run" else name for name in frame.columns))
-    table.columns[0].overflow = "fold"
+    table.columns[0].overflow, table.collapse_padding = "fold", True
     rows = [[_on_two_lines(str(cell)) for cell in cells] for cells in frame.itertuples(index=False)]
     for place, column in enumerate(table.columns[1:], start=1):
         column.min_width = max(len(line) for cells in rows for line in cells[place].split("\n"))

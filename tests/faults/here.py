@@ -149,8 +149,8 @@ class Snapshots:
 
     def __call__(self, name: str, phase: str, path: Path, before: int) -> None:
         """Take a copy, in which what is only half done is made so."""
-        if not self._wanted(name, phase):
-            return
+        if not self._wanted(name, phase) or not path.is_relative_to(self.run_dir):
+            return  # the second: what is written elsewhere and thrown away
         copy = self.folder / f"{len(self.taken):03d}"
         copytree(self.run_dir, copy, copy_function=_linked)
         if phase == points.HALF:

@@ -290,3 +290,13 @@ def test_address_is_of_the_server_that_owns_the_kernel(
     assert outside.address(tmp_path / "report.html") is None
     monkeypatch.delenv("JPY_PARENT_PID")
     assert outside.address(inside) is None
+
+
+def test_choice_made_while_the_list_is_filled_counts(base: Path, opened: Open) -> None:
+    """What another thread sets on the list at that moment does not hide it."""
+    report_factory.write(base / "20260101T000000Z-a", epochs=1)
+    report_factory.write(base / "20260102T000000Z-b", epochs=1)
+    one = opened(base)
+    one._selecting = -1  # the mark of another thread
+    one._list.value = "20260101T000000Z-a"
+    assert one._folder().name == "20260101T000000Z-a"
