@@ -134,7 +134,7 @@ def percent(value: float | None, digits: int = 1) -> str:
     >>> percent(0.1234), percent(None)
     ('12.3 %', '–')
     """
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
+    return "–" if value is None else f"{100 * value:z.{digits}f} %".replace("-", "−")
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:

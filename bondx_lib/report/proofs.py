@@ -12,7 +12,7 @@ import pandas as pd
 
 from bondx_lib import artefacts
 from bondx_lib.plots.style import title
-from bondx_lib.report.blocks import Note, Table, number, percent, plain, table, words
+from bondx_lib.report.blocks import Note, Table, percent, plain, table, words
 from bondx_lib.report.record import Record
 
 FOLDER: Final = "evidence"
@@ -111,7 +111,7 @@ def wrong_ways(record: Record) -> Table | Note:
 def other_thresholds(record: Record) -> Table | Note:
     """Say when the run would have ended under other stopping thresholds."""
     rows = tuple(
-        (number(row["convergence_threshold"]), str(row["improvement_patience"]),
+        (f"{row['convergence_threshold']:g}", str(row["improvement_patience"]),
          "still going at the end" if row["ends_after_epoch"] is None
          else f"{words(row['status'])} after epoch {row['ends_after_epoch']}",
          "as it was run" if row["as_run"] else "")
@@ -119,7 +119,7 @@ def other_thresholds(record: Record) -> Table | Note:
     )  # fmt: skip
     return table(
         "The verdict under other thresholds, on the same history",
-        ("Threshold", "Patience", "Would have ended", ""), rows,
+        ("Threshold", "Patience", "Would have ended", "Note"), rows,
     )  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def repeated(record: Record) -> Table | Note:
     )  # fmt: skip
     return table(
         "Done once more at the end of the run", ("What", "Result", "Digest stated", "Digest found"),
-        rows, "`bondx verify --replay all` trains everything again and compares every byte.",
+        rows, "“bondx verify --replay all” trains everything again and compares every byte.",
     )  # fmt: skip
 
 
@@ -160,10 +160,10 @@ def pack(record: Record) -> Table | Note:
 
 
 def _files(names: list[str]) -> str:
-    if len(names) > 2 and all(name.startswith("models/") for name in names[:2]):
-        rest = [name for name in names if not name.startswith("models/")]
-        names = [f"models/*/{Path(names[0]).name}", *rest]
-    return ", ".join(names) or "–"
+    """Return names of files, those of all models as one."""
+    short = [f"models/*/{Path(name).name}" if name.startswith("models/") else name
+             for name in names]  # fmt: skip
+    return ", ".join(dict.fromkeys(short)) or "–"
 
 
 def _read(record: Record, name: str) -> dict[str, Any]:
