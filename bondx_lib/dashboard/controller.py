@@ -136,11 +136,12 @@ class Controller:
             options = [(_run_text(row), str(row["run"])) for row in rows[::-1]]
             if options != list(self._list.options):
                 chosen = self._watcher.run_dir.name if self._watcher else None
-                self._selecting = threading.get_ident()
-                self._list.options = options
-                self._selecting = 0
+                with self._list.hold_sync():  # no page sees new lines before all is settled
+                    self._selecting = threading.get_ident()
+                    self._list.options = options
+                    self._selecting = 0
+                    self._select(chosen)
                 self._go.options = [name for _, name in options]
-                self._select(chosen)
 
     def wait(self) -> None:
         """Wait until everything that buttons asked for is done."""

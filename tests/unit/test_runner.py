@@ -37,13 +37,14 @@ if "deaf" in sys.argv:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 folder = Path(sys.argv[1])
 with runlog.RunLock(folder):
-    print("held", flush=True)
     if "obedient" in sys.argv:
         asked = []
         with pulse.Pulse(folder, lambda: asked.append(1)):
+            print("held", flush=True)
             while not asked:
                 time.sleep(0.02)
     else:
+        print("held", flush=True)
         time.sleep(60)
 """
 
