@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import multiprocessing
+import shutil
 import signal
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -91,9 +93,17 @@ def part_of(hashed: Hashes, parts: int) -> NDArray[np.int64]:
 
 @contextlib.contextmanager
 def temporary(folder: Path | None) -> Iterator[Path]:
-    """Yield a folder that is gone afterwards, however it ends; the system's place if None."""
-    with tempfile.TemporaryDirectory(prefix=artefacts.TEMPORARY, dir=folder) as name:
-        yield Path(name)
+    """Yield a folder that is gone afterwards, however it ends; the system's place if None.
+
+    The name is known before the folder exists, so that an interruption while it is made leaves
+    nothing behind either.
+    """
+    place = Path(folder or tempfile.gettempdir()) / f"{artefacts.TEMPORARY}{uuid.uuid4().hex}"
+    try:
+        place.mkdir(mode=0o700)
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -5,12 +5,15 @@ Every label that a test needs is named here, once.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlparse
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, WebSocket, expect
+from playwright.sync_api import TimeoutError as TooLong
 
 from .laboratory import ROOT, Laboratory
 
@@ -18,6 +21,10 @@ NOTEBOOK: Final = "notebooks/controller.ipynb"
 SCREENSHOTS: Final = ROOT / "build" / "screenshots"
 PATIENCE_MS: Final = 60_000
 KERNEL: Final = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status"
+RUN_ALL: Final = """() => { window.ran = false;
+    window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.ran = true; });
+}"""
+HEARD: Final = b"echo_update"
 NOT_OURS: Final = ("ResizeObserver loop", "Could not restore the debugger state")
 """What JupyterLab itself says on the console, the latter when a kernel is restarted at work."""
 CUT: Final = """[...document.querySelectorAll('.bondx-section .wide')]
@@ -33,10 +40,12 @@ class ControllerPage:
         self.lab = lab
         self.outside: list[str] = []
         self.errors: list[str] = []
+        self._answers = 0
         context = browser.new_context(viewport={"width": width, "height": 1500})
         context.on("request", self._note_request)
         self.page: Page = context.new_page()
         self.page.set_default_timeout(PATIENCE_MS)
+        self.page.on("websocket", self._listen)
         self.page.on("console", self._note_message)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
@@ -59,21 +68,29 @@ class ControllerPage:
         return self.run_all()
 
     def run_all(self) -> ControllerPage:
-        """Run all cells and wait until the widgets are there.
+        """Run all cells, wait until the widgets are there and the kernel hears them.
 
-        JupyterLab drops what it is asked for while a kernel that was restarted connects, so it is
-        asked once more, as anybody would.
+        JupyterLab drops what it is asked for while a kernel that was restarted connects, and now
+        and then a kernel loses a message; anybody would ask again, and so does this.
         """
-        for patience in (PATIENCE_MS / 3, PATIENCE_MS):
-            self._await_kernel()
-            self.page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        for last in (False, False, True):
+            self.ask_to_run_all()
             try:
-                expect(self.button("New run …")).to_be_visible(timeout=patience)
+                self.page.wait_for_function("window.ran", timeout=PATIENCE_MS / 2)
+                expect(self.button("New run …")).to_be_visible(timeout=PATIENCE_MS / 2)
+                for _ in ("open", "shut"):
+                    self._heard(self.button("New run …").click)
                 break
-            except AssertionError:
-                if patience == PATIENCE_MS:
+            except (TooLong, AssertionError):
+                if last:
                     raise
+                self.page.reload()
         return self
+
+    def ask_to_run_all(self) -> None:
+        """Ask for all cells to be run, and wait for nothing."""
+        self._await_kernel()
+        self.page.evaluate(RUN_ALL)
 
     @property
     def kernel_is_busy(self) -> bool:
@@ -121,9 +138,19 @@ class ControllerPage:
 
     def choose(self, run: str) -> None:
         """Attach to a run of the list whose name holds the text."""
-        option = self.listed(run).first
-        expect(option).to_be_attached(timeout=PATIENCE_MS)
-        self.page.get_by_label("Runs").select_option(option.get_attribute("value"))
+        for last in (False, True):
+            option = self.listed(run).first
+            expect(option).to_be_attached(timeout=PATIENCE_MS)
+            value = option.get_attribute("value")
+            if self.page.get_by_label("Runs").input_value() == value:
+                return  # choosing what is chosen tells the kernel nothing
+            try:
+                self._heard(lambda: self.page.get_by_label("Runs").select_option(value))  # noqa: B023
+                break
+            except AssertionError:
+                if last:
+                    raise
+                self.reload()
 
     def listed(self, run: str) -> Locator:
         """Return the lines of the list whose run's name holds the text."""
@@ -165,6 +192,21 @@ class ControllerPage:
         self.page.context.close()
         assert self.outside == [], self.outside
         assert self.errors == [], self.errors
+
+    def _heard(self, change: Callable[[], Any]) -> None:
+        """Change a value and wait until the kernel says that it knows."""
+        before, end = self._answers, time.monotonic() + PATIENCE_MS / 6000
+        change()
+        while self._answers == before:
+            if time.monotonic() > end:
+                raise AssertionError("the kernel heard nothing")
+            self.page.wait_for_timeout(20)
+
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framereceived", self._count)
+
+    def _count(self, frame: str | bytes) -> None:
+        self._answers += HEARD in (frame if isinstance(frame, bytes) else frame.encode())
 
     def _await_kernel(self) -> None:
         self.page.wait_for_function(f"['idle', 'busy'].includes({KERNEL})")

@@ -68,8 +68,7 @@ def test_progress_moves_while_another_cell_blocks_the_kernel(visit: Open) -> Non
     one = visit()
     one.lab.block()
     try:
-        one.run_all()
-        one.page.wait_for_function("() => true")
+        one.ask_to_run_all()
         before = one.state.inner_text()
         expect(one.state).not_to_have_text(before, timeout=PATIENCE_MS)
         assert one.kernel_is_busy

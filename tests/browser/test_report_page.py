@@ -40,8 +40,6 @@ def page(request: pytest.FixtureRequest, browser: Browser, page_file: Path) -> I
     one.on("console", lambda message: said.append(message.text))
     one.on("pageerror", lambda error: said.append(str(error)))
     one.goto(page_file.as_uri())
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    one.screenshot(path=SCREENSHOTS / f"report-{request.param}.png", full_page=True)
     yield one
     context.close()
     assert said == [page_file.as_uri()]
@@ -69,6 +67,17 @@ def test_pictures_say_what_they_show(page: Page) -> None:
     assert len(texts) > 12
     assert len(set(texts)) == len(texts)
     assert all(len(text) > 40 and any(sign.isdigit() for sign in text) for text in texts)
+
+
+def test_each_section_can_be_pictured(page: Page) -> None:
+    """What a reader sees when he comes to each heading lies in ``build/screenshots``."""
+    width = page.viewport_size["width"]
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    for heading in page.get_by_role("heading", level=2).all():
+        heading.evaluate("one => one.scrollIntoView()")
+        name = "-".join(heading.inner_text().lower().split())
+        picture = page.screenshot(path=SCREENSHOTS / f"report-{width}-{name}.png")
+        assert len(picture) > 5_000, name
 
 
 @pytest.mark.parametrize(
