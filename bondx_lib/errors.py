@@ -85,6 +85,10 @@ class RunLogDamaged(BadInput):
         self.reason = reason
 
 
+class RunLogNewer(RunLogDamaged):
+    """A run log was written by a later version of this package."""
+
+
 class RunBusy(BadInput):
     """Another process is already writing to the run folder."""
 

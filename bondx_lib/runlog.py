@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bondx_lib.artefacts import canonical_json
-from bondx_lib.errors import BadInput, RunBusy, RunLogDamaged, nearest
+from bondx_lib.errors import BadInput, RunBusy, RunLogDamaged, RunLogNewer, nearest
 
 LOG_NAME: Final = "events.jsonl"
 LOCK_NAME: Final = "run.lock"
@@ -507,6 +507,29 @@ def live_status(state: RunState, run_dir: Path) -> str:
     return state.status
 
 
+def must_have_ended(state: RunState, run_dir: Path, wish: str) -> None:
+    """Refuse a run that goes on, or that was left before it came to a verdict.
+
+    Parameters
+    ----------
+    wish
+        What cannot be done with it yet, as a participle: "replayed".
+
+    Raises
+    ------
+    BadInput
+        When it has not ended; says how it stands and what would end it.
+    """
+    if state.finished:
+        return
+    status = live_status(state, run_dir)
+    after = "it has ended: bondx watch" if status in ("running", "paused") else "bondx resume"
+    raise BadInput(
+        f"has not ended, so it cannot be {wish}", source=str(run_dir), value=status,
+        admissible=f"a run that has ended; this one can be {wish} after {after}",
+    )  # fmt: skip
+
+
 def _parse(content: bytes, source: str, seq: int, head: str) -> tuple[list[Event], bytes]:
     """Return the whole lines as events and the bytes of a last line that is cut off."""
     *lines, rest = content.split(b"\n")
@@ -527,12 +550,10 @@ def _event(line: bytes, source: str, seq: int, head: str) -> Event:
         raise RunLogDamaged(source, number, "is no event") from error
     if stated_seq != seq or prev != head:
         raise RunLogDamaged(source, number, "does not follow the line before it")
-    if kind == "run_started" and record.get("log_version", 0) > LOG_VERSION:
-        raise RunLogDamaged(
-            source,
-            number,
-            f"is of log version {record['log_version']}; this one reads {LOG_VERSION}",
-        )
+    version = record.get("log_version")
+    if kind == "run_started" and isinstance(version, int) and version > LOG_VERSION:
+        what = f"is of log version {version}; this one reads {LOG_VERSION}"
+        raise RunLogNewer(source, number, what)
     try:
         _check_fields(kind, record)
     except ValueError as error:

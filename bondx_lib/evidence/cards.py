@@ -11,6 +11,7 @@ import pandas as pd
 from bondx_lib import schema
 from bondx_lib.market import facts, realism
 from bondx_lib.report import Record
+from bondx_lib.report.markdown import inline
 from bondx_lib.report.record import final_panel
 
 Summary = Mapping[str, Any]
@@ -105,14 +106,14 @@ def _purpose(name: str) -> str:
 
 def _decisive(record: Record) -> list[tuple[str, str]]:
     known = record.state.parameters
-    return [(f"`{name}`", _line(known[name])) for name in DRAWN_BY]
+    return [(f"`{name}`", inline(known[name])) for name in DRAWN_BY]
 
 
 def _columns(panel: pd.DataFrame) -> list[tuple[str, ...]]:
     return [
-        (f"`{one['name']}`", one["type"], one["unit"], _line(one["range"]),
+        (f"`{one['name']}`", one["type"], one["unit"], inline(one["range"]),
          f"{panel[one['name']].isna().mean():.1%}" if one["name"] in panel else "–",
-         _line(one["meaning"]))
+         inline(one["meaning"]))
         for one in schema.describe("panel")
     ]  # fmt: skip
 
@@ -133,7 +134,7 @@ def _realism() -> Iterable[str]:
             (one.statistic, one.slice, f"{one.published:g} ± {one.tolerance:g} {one.unit}",
              "–" if one.simulated is None else f"{one.simulated:.4g}",
              "–" if one.low is None else f"{one.low:.4g} to {one.high:.4g}", one.verdict,
-             _line(sources.get(one.fact, "")))
+             inline(sources.get(one.fact, "")))
             for one in lines
             if one.verdict != "pass"
         ],
@@ -147,8 +148,3 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _list(items: Sequence[str]) -> str:
     return "".join(f"- {item}\n" for item in items)
-
-
-def _line(value: Any) -> str:
-    """Return a value as text that keeps to its cell."""
-    return " ".join(str(value).replace("|", "\\|").split())

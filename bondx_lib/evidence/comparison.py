@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from bondx_lib import provenance, report, runlog
-from bondx_lib.errors import BadInput
 
 NOTHING: Final = "the same"
 PARTS: Final = ("parameters", "code", "computed with", "data", "verdict")
@@ -49,11 +48,7 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
 
 def _ended(folder: Path) -> report.Record:
     record = report.read(folder)
-    if not record.state.finished:
-        raise BadInput(
-            "has not ended, so it cannot be compared", source=str(folder),
-            value=runlog.live_status(record.state, folder), admissible="a run that has ended",
-        )  # fmt: skip
+    runlog.must_have_ended(record.state, folder, "compared")
     return record
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from bondx_lib import artefacts, gates, runlog
 from bondx_lib import parameters as parameter_files
-from bondx_lib.errors import BadInput
+from bondx_lib.errors import BadInput, RunLogDamaged, RunLogNewer
 from bondx_lib.evidence import verifier
 from bondx_lib.evidence.verifier import Difference
 
@@ -63,21 +63,38 @@ def verify(run_dir: Path) -> list[Difference]:
     Raises
     ------
     BadInput
-        When the folder is no run.
+        When the folder is no run, the run has not ended, or a later version of BondX made it.
     """
     try:
         found = verifier.differences(run_dir)
     except verifier.NotAPack as error:
         raise BadInput("is no run folder: it has no events.jsonl", source=str(run_dir)) from error
-    if (run_dir / SUMS_NAME).is_file() and not any(one.file == runlog.LOG_NAME for one in found):
+    if pack_id(run_dir) is None:
+        runlog.must_have_ended(_state(run_dir), run_dir, "verified")
+    elif not any(one.file == runlog.LOG_NAME for one in found):
         found += _against_here(run_dir)
     return found
+
+
+def _state(run_dir: Path, *, tolerate_torn: bool = True) -> runlog.RunState:
+    try:
+        log = run_dir / runlog.LOG_NAME
+        return runlog.replay(runlog.read(log, tolerate_torn=tolerate_torn))
+    except RunLogNewer as error:
+        raise BadInput(
+            error.reason, source=error.path,
+            admissible="evidence/verify.py of the run itself, which needs Python alone",
+        ) from error  # fmt: skip
 
 
 def _against_here(run_dir: Path) -> Iterator[Difference]:
     """Read log and parameters as this package does, and compare thresholds."""
     try:
-        state = runlog.replay(runlog.read(run_dir / runlog.LOG_NAME, tolerate_torn=False))
+        state = _state(run_dir, tolerate_torn=False)
+    except RunLogDamaged as error:
+        yield Difference(str(error), "cannot be read")
+        return
+    try:
         parameters = parameter_files.load(run_dir / "parameters.yaml")
     except BadInput as error:
         yield Difference(str(error), "cannot be read")

@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:
     for difference in found:
         print(difference)
     if found:
-        print(f"{len(found)} differences: not as it was sealed")
+        print(f"{len(found)} difference{'s' if len(found) > 1 else ''}: not as it was sealed")
         return 1
     print(f"nothing has changed since it was sealed; pack id {sha256(folder / SUMS)}")
     return 0

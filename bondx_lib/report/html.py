@@ -13,8 +13,9 @@ import nbformat
 from nbconvert.exporters import HTMLExporter
 from nbformat import NotebookNode
 
-from bondx_lib import artefacts, engine
+from bondx_lib import artefacts, engine, runlog
 from bondx_lib.errors import BondXError
+from bondx_lib.report.record import read
 from bondx_lib.report.summary import summarise
 
 TEMPLATES: Final = Path(__file__).resolve().parents[1] / "templates"
@@ -38,12 +39,13 @@ def render(run_dir: str | Path) -> Path:
     Raises
     ------
     BadInput
-        When the folder holds no readable run.
+        When the folder holds no readable run, or one that has not ended.
     BondXError
         When a cell of the report fails, in which case the notebook is there to show where, or when
         the page is too large.
     """
     folder = Path(run_dir).resolve()
+    runlog.must_have_ended(read(folder).state, folder, "reported")
     summary = summarise(folder)
     artefacts.write_json(folder / "report.json", summary)
     notebook = _executed(folder)

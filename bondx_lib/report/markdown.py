@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import nbformat
 
 from bondx_lib.errors import BadInput
 from bondx_lib.report.blocks import NOTE_TYPE, TABLE_TYPE
 
-NOTEBOOK_NAME = "report.ipynb"
+NOTEBOOK_NAME: Final = "report.ipynb"
+MARKUP: Final = re.compile(r"[\\|]|(?<=\])\(")
+"""What would end a cell, or make a link."""
+BACKTICKS: Final = re.compile("`+")
 
 
 def markdown(run_dir: str | Path) -> str:
@@ -51,25 +55,25 @@ def _cell(cell: Any) -> Iterator[str]:
             yield _note(data[NOTE_TYPE])
         elif "image/png" in data:
             about = output.metadata.get("image/png", {})
-            yield f"*{about.get('caption', '')}* {about.get('alt', '')}"
+            yield f"*{inline(about.get('caption', ''))}* {inline(about.get('alt', ''))}"
 
 
 def _table(table: Mapping[str, Any]) -> str:
     rows = [table["columns"], ["---"] * len(table["columns"]), *table["rows"]]
-    lines = ["| " + " | ".join(map(_inline, row)) + " |" for row in rows]
-    return "\n".join([f"**{_inline(table['caption'])}**", "", *lines, "", _inline(table["note"])])
+    lines = ["| " + " | ".join(map(inline, row)) + " |" for row in rows]
+    return "\n".join([f"**{inline(table['caption'])}**", "", *lines, "", inline(table["note"])])
 
 
 def _note(note: Mapping[str, Any]) -> str:
     lines = [str(line) for line in note["lines"]]
     if note["kind"] == "list":
-        return "\n".join(f"- {_inline(line)}" for line in lines)
+        return "\n".join(f"- {inline(line)}" for line in lines)
     if note["kind"] == "code":
-        return "\n".join(["```", *lines, "```"])
-    return "\n\n".join(map(_inline, lines))
+        fence = "`" * max(3, 1 + max(map(len, BACKTICKS.findall("\n".join(lines))), default=0))
+        return "\n".join([fence, *lines, fence])
+    return "\n\n".join(map(inline, lines))
 
 
-def _inline(text: str) -> str:
-    """Return text from data so that it stays text, in one line."""
-    escaped = str(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-    return " ".join(escaped.split())
+def inline(text: object) -> str:
+    """Return text from data so that it stays text in Markdown, in one line and in its cell."""
+    return " ".join(MARKUP.sub(r"\\\g<0>", str(text)).replace("<", "&lt;").split())

@@ -74,10 +74,7 @@ def replay(
         When the run is still going, has no such epoch, or its parameters were changed.
     """
     state = runlog.replay(runlog.read(run_dir / runlog.LOG_NAME))
-    if not state.finished:
-        raise BadInput(
-            "has not ended, so it cannot be replayed", source=str(run_dir), value=state.status
-        )
+    runlog.must_have_ended(state, run_dir, "replayed")
     done = [view.number for view in state.committed]
     if number is not None and number not in done:
         raise BadInput(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import shutil
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,6 +24,8 @@ pytestmark = pytest.mark.integration
 SMOKE = Path(__file__).parents[2] / "parameters" / "smoke.yaml"
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 FORBIDDEN = re.compile(r"\bcompliant\b|production.grade|guaranteed", re.IGNORECASE)
+SCRIPT = "<script>alert(1)</script>"
+FREE_TEXT = ("reason", "message", "sentence", "advice")
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -216,6 +219,38 @@ def test_a_failing_cell_is_an_error_that_leaves_the_notebook(
     assert not (folder / "report.html").exists()
     saved = nbformat.read(folder / "report.ipynb", as_version=4)
     assert [out.ename for cell in saved.cells for out in cell.get("outputs", ()) if "ename" in out]
+
+
+def _hostile(value: Any, key: str = "") -> Any:
+    """Return a field of the log with markup in everything that is free text."""
+    if isinstance(value, dict):
+        return {name: _hostile(one, name) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_hostile(one, key) for one in value]
+    return f"{value} {SCRIPT}" if key in FREE_TEXT and isinstance(value, str) else value
+
+
+def test_markup_from_data_stays_text(run_dir: Path, tmp_path: Path) -> None:
+    """In the log's free text, in the run's name, in names of issuers, in the name of a file."""
+    folder = Path(shutil.copytree(run_dir, tmp_path / "run"))
+    events = runlog.read(folder / runlog.LOG_NAME)
+    (folder / runlog.LOG_NAME).unlink()
+    journal = runlog.Journal(folder / runlog.LOG_NAME)
+    for event in events:
+        fields = _hostile(event.fields)
+        if event.kind == "run_started":
+            fields["name"] = fields["parameters"]["name"] = SCRIPT
+        journal.append(event.kind, **fields)
+    for path in folder.glob("**/*.parquet"):
+        frame = artefacts.read_parquet(path)
+        if "issuer_id" in frame:
+            frame["issuer_id"] = SCRIPT + frame["issuer_id"].astype(str)
+            artefacts.write_parquet(path, frame)
+    (folder / "<script>alert(1)<").write_text("a file\n")
+    source = report.render(folder).read_text(encoding="utf-8")
+    assert source.count("&lt;script&gt;alert(1)") > 3
+    for text in (source, report.markdown(folder)):
+        assert "<script" not in text
 
 
 def test_a_run_that_ended_before_its_first_epoch_has_a_page(run_dir: Path, tmp_path: Path) -> None:

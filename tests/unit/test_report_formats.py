@@ -61,6 +61,8 @@ def test_notebook_becomes_markdown(tmp_path: Path) -> None:
         Table("Scores | <b>", ("Model", "Skill"), (("a|b", "0.5"), ("<script>", "1\n2")), "a note"),
         Note(("one", "two"), "list"),
         Note(("bondx verify .",), "code"),
+        Note(("```", "[no](link)"), "code"),
+        Note(("[no](javascript:link)",)),
         Note(("<i>plain</i>",)),
     ]
     cells = [nbformat.v4.new_markdown_cell("## Title")]
@@ -78,6 +80,8 @@ def test_notebook_becomes_markdown(tmp_path: Path) -> None:
     assert "| a\\|b | 0.5 |\n| &lt;script> | 1 2 |\n\na note" in text
     assert "- one\n- two\n" in text
     assert "```\nbondx verify .\n```" in text
+    assert "````\n```\n[no](link)\n````" in text
+    assert "[no]\\(javascript:link)" in text
     assert "&lt;i>plain&lt;/i>" in text
     assert text.endswith("*Skill by epoch.* rises from 1 to 2\n")
 
