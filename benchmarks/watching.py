@@ -42,7 +42,7 @@ class Size:
 
 
 FULL: Final = Size(epochs=100, runs=1000, distinct=20, repetitions=15)
-SMALL: Final = Size(epochs=6, runs=30, distinct=3, repetitions=3)
+SMALL: Final = Size(epochs=4, runs=12, distinct=3, repetitions=3)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

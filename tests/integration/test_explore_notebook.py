@@ -19,8 +19,7 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 FIGURES = {"explore_market": 7, "explore_models": 9, "explore_gates": 1}
 RUNS = (
-    ("explore_market", "root"), ("explore_market", "notebooks"), ("explore_models", "notebooks"),
-    ("explore_gates", "notebooks"),
+    ("explore_market", "root"), ("explore_models", "notebooks"), ("explore_gates", "notebooks"),
 )  # fmt: skip
 
 
@@ -31,7 +30,7 @@ def read(name: str) -> nbformat.NotebookNode:
 
 @pytest.mark.parametrize(("name", "place"), RUNS)
 def test_notebook_runs_headless(name: str, place: str) -> None:
-    """The notebook executes from either folder, and every figure says what it shows."""
+    """They execute from their folder and from the root; every figure says what it shows."""
     notebook, small = read(name), SMALL[name]
     (first,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
     assert set(small) == {line.split(" = ")[0] for line in first.source.splitlines()}

@@ -10,14 +10,15 @@ from bondx_lib.market import constants
 from bondx_lib.schema import MODELS
 
 LOSSES = {"spread": "mse", "downgrade": "log_loss", "liquidity_shock": "log_loss"}
-FEW = {"spread": 16, "downgrade": 16, "liquidity_shock": 16, "anomaly": 16}
+FEW = dict.fromkeys(MODELS, 16)
+SIZE = {"test_worlds": 4, "bonds": 40}
 
 
 @pytest.fixture(scope="module")
 def made():
     """Ceilings of a draw far too small to be worth keeping."""
     said: list[str] = []
-    document = reference.make(FEW, test_worlds=6, bonds=60, progress=said.append)
+    document = reference.make(FEW, **SIZE, progress=said.append)
     return document, said
 
 
@@ -71,7 +72,7 @@ def test_making_them_says_what_it_does_and_keeps_the_order(made):
 
 def test_workers_change_nothing(made):
     """Two processes or one: the same document."""
-    again = reference.make(FEW, test_worlds=6, bonds=60, workers=2)
+    again = reference.make(FEW, **SIZE, workers=2)
     assert again == made[0]
 
 
