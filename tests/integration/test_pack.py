@@ -347,6 +347,22 @@ def test_replay_finds_results_that_were_made_up(copy: Path) -> None:
     }  # fmt: skip
 
 
+def test_swapped_model_is_found_even_when_sealed_again(copy: Path) -> None:
+    """A champion in whose place the one before it was put."""
+    assert evidence.verify(copy) == []
+    name, earlier = next(
+        (name, path)
+        for name in ("models/liquidity_shock/gradient_boosting.txt", "models/anomaly/forest.npz")
+        for path in sorted(copy.glob(f"epochs/*/{name}"))
+        if path.read_bytes() != (copy / name).read_bytes()
+    )
+    shutil.copy(earlier, copy / name)
+    evidence.seal(copy)
+    found = {one.file: one for one in evidence.verify(copy)}
+    assert set(found) == {name, "ro-crate-metadata.json"}
+    assert found[name].since is not None
+
+
 def test_replay_on_another_machine_compares_answers(
     copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
