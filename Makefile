@@ -17,7 +17,7 @@ TEST := $(call installed,test)
 DEV := $(call installed,dev)
 BENCHMARK := $(call installed,benchmark)
 
-.PHONY: run test test-faults test-browser check lab lock realism calibrate ceilings reference benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping bench-refinement bench-loop bench-watching clean help
+.PHONY: run test test-faults test-fuzz test-browser check lab lock realism calibrate ceilings reference benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping bench-refinement bench-loop bench-watching clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
@@ -32,6 +32,10 @@ test: $(TEST)
 # Kills at every write of a run, and at random moments.
 test-faults: $(TEST)
 	BONDX_FAULTS=all $(BIN)/python -m pytest -s tests/faults
+
+# More than ten thousand spoilt files for the readers.
+test-fuzz: $(TEST)
+	BONDX_FUZZ=30 $(BIN)/python -m pytest -v tests/fuzz
 
 # The controller in JupyterLab, in Chromium; what it looked like lies in build/screenshots.
 test-browser: $(TEST)

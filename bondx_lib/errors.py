@@ -62,9 +62,9 @@ class BadInput(BondXError):
         """Join the evidence into one readable line."""
         text = self.message
         if self.key is not None:
-            text = f"{self.key}: {text}"
+            text = f"{_visible(self.key)}: {text}"
         if self.source is not None:
-            text = f"{self.source}: {text}"
+            text = f"{_visible(self.source)}: {text}"
         if self.value is not None:
             text += f" (got {self.value!r})"
         if self.admissible is not None:
@@ -72,6 +72,11 @@ class BadInput(BondXError):
         if self.nearest is not None:
             text += f"; did you mean {self.nearest!r}?"
         return text
+
+
+def _visible(name: str) -> str:
+    """Return a name that somebody else chose so that it stays in its line and can be printed."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in name)
 
 
 class RunLogDamaged(BadInput):

@@ -451,6 +451,20 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return values
 
 
+def read_value(text: str, key: str) -> Any:
+    """Return a value that was given as YAML, as after ``--set``.
+
+    Raises
+    ------
+    BadInput
+        When it is no YAML; names the key.
+    """
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise BadInput("is not valid YAML", source="--set", key=key, value=text) from error
+
+
 def _refuse_repeated_keys(node: yaml.Node | None, source: str, prefix: str = "") -> None:
     if not isinstance(node, yaml.MappingNode):
         return
@@ -466,10 +480,7 @@ def _refuse_repeated_keys(node: yaml.Node | None, source: str, prefix: str = "")
 
 def _override(values: dict[str, Any], key: str, value: Any) -> None:
     if isinstance(value, str):
-        try:
-            value = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise BadInput("is not valid YAML", source="--set", key=key, value=value) from error
+        value = read_value(value, key)
     *blocks, last = key.split(".")
     target = values
     for block in blocks:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,14 +168,41 @@ def _parquet(path: Path) -> Source:
 
 def _csv(path: Path, missing: tuple[str, ...]) -> Source:
     _check_text(path)
-    with _csv_reader(path, [], missing, None) as reader:
+    with _undecodable_lines_quiet(), _csv_reader(path, [], missing, None) as reader:
         names = tuple(reader.schema.names)
 
     def batches(wanted: list[str], malformed: Malformed) -> Iterator[pa.RecordBatch]:
-        with _csv_reader(path, wanted, missing, malformed) as reader:
-            yield from reader
+        with _undecodable_lines_quiet():
+            opened = _csv_reader(path, wanted, missing, malformed)
+        with opened as reader:
+            while True:
+                with _undecodable_lines_quiet():
+                    batch = next(reader, None)
+                if batch is None:
+                    return
+                yield batch
 
     return Source(str(path), names, path.stat().st_size // CSV_BYTES_A_ROW, batches)
+
+
+@contextlib.contextmanager
+def _undecodable_lines_quiet() -> Iterator[None]:
+    """Let a line with too many fields that is no UTF-8 be refused without a word to the terminal.
+
+    pyarrow decodes such a line for whoever handles it, outside of anybody's reach; what it cannot
+    decode ends the reading, which is all that has to be known.
+    """
+    before = sys.unraisablehook
+
+    def ignore(found: sys.UnraisableHookArgs) -> None:
+        if not isinstance(found.exc_value, UnicodeDecodeError):
+            before(found)
+
+    sys.unraisablehook = ignore
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _check_text(path: Path) -> None:

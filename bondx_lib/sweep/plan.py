@@ -175,13 +175,7 @@ def _base_file(value: Any, sweep_file: Path) -> Path | None:
 
 def _values(overrides: Mapping[str, str]) -> dict[str, Any]:
     """Return the values that texts of a command line stand for."""
-    values = {}
-    for key, text in overrides.items():
-        try:
-            values[key] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise BadInput("is not valid YAML", source="--set", key=key, value=text) from error
-    return values
+    return {key: parameters.read_value(text, key) for key, text in overrides.items()}
 
 
 def _changes(value: Any, source: str, key: str, *, whole: bool = False) -> dict[str, Any]:

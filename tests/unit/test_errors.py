@@ -21,6 +21,12 @@ def test_bad_input_names_everything():
     )
 
 
+def test_names_stay_in_their_line():
+    """Whoever chose a file's or a key's name cannot add lines to an error."""
+    error = errors.BadInput("no", source="a\nb\u2028.yaml", key="\x1b[31mk\ud800")
+    assert str(error) == "a\\nb\\u2028.yaml: \\x1b[31mk\\ud800: no"
+
+
 @pytest.mark.parametrize(
     "error",
     [
