@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
+from typing import Final
+
+_SHORT: Final = reprlib.Repr()
+"""Shows a value as it was given, never at length: a few lines of YAML can stand for gigabytes."""
+_SHORT.maxlevel = 3
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 120
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxset = _SHORT.maxdict = 8
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -66,7 +74,7 @@ class BadInput(BondXError):
         if self.source is not None:
             text = f"{_visible(self.source)}: {text}"
         if self.value is not None:
-            text += f" (got {self.value!r})"
+            text += f" (got {_SHORT.repr(self.value)})"
         if self.admissible is not None:
             text += f"; admissible: {self.admissible}"
         if self.nearest is not None:

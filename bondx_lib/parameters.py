@@ -465,17 +465,29 @@ def read_value(text: str, key: str) -> Any:
         raise BadInput("is not valid YAML", source="--set", key=key, value=text) from error
 
 
-def _refuse_repeated_keys(node: yaml.Node | None, source: str, prefix: str = "") -> None:
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: set[str] = set()
-    for key_node, value_node in node.value:
-        key = f"{prefix}{key_node.value}"
-        if key in seen:
-            line = key_node.start_mark.line + 1
-            raise BadInput(f"is given twice (again in line {line})", source=source, key=key)
-        seen.add(key)
-        _refuse_repeated_keys(value_node, source, f"{key}.")
+def _refuse_repeated_keys(root: yaml.Node | None, source: str) -> None:
+    """Refuse what YAML would let pass: the later of two equal keys wins.
+
+    A node that aliases name again is looked at once, or a few lines could keep this busy for ever.
+    """
+    waiting: list[tuple[str, yaml.Node | None]] = [("", root)]
+    known: set[int] = set()
+    while waiting:
+        prefix, node = waiting.pop()
+        if id(node) in known or not isinstance(node, yaml.CollectionNode):
+            continue
+        known.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += [(prefix, one) for one in node.value]
+            continue
+        seen: set[str] = set()
+        for key_node, value_node in node.value:
+            key = f"{prefix}{key_node.value}"
+            if key in seen:
+                line = key_node.start_mark.line + 1
+                raise BadInput(f"is given twice (again in line {line})", source=source, key=key)
+            seen.add(key)
+            waiting.append((f"{key}.", value_node))
 
 
 def _override(values: dict[str, Any], key: str, value: Any) -> None:

@@ -191,3 +191,32 @@ def test_options_can_be_looked_at_one_at_a_time():
     assert advanced.options == ("ensemble", "selection")
     assert advanced.only("selection").options == ("selection",)
     assert advanced.only(None).options == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "last"),
+    [
+        ("{x: 1}", "{p: *a%d, q: *a%d}", ""),
+        ("[x, x]", "[*a%d, *a%d]", "max_epochs: *a40"),
+        ("[x, x]", "[*a%d, *a%d]", "quality_gates: {thresholds: {untraded: *a40}}"),
+    ],
+)
+def test_aliases_of_aliases_take_no_time_and_no_room(
+    first: str, again: str, last: str, tmp_path: Path
+) -> None:
+    """Forty lines that stand for a million million values are refused like any other."""
+    lines = [f"a0: &a0 {first}"]
+    lines += [f"a{one}: &a{one} {again % (one - 1, one - 1)}" for one in range(1, 41)]
+    path = tmp_path / "own.yaml"
+    path.write_text("\n".join([*lines, last]))
+    with pytest.raises(BadInput) as refused:
+        parameters.load(path)
+    assert len(str(refused.value)) < 500
+
+
+def test_keys_given_twice_are_found_inside_lists(tmp_path: Path) -> None:
+    """As far down as mappings go."""
+    path = tmp_path / "own.yaml"
+    path.write_text("runs:\n- set: {a: 1, a: 2}\n")
+    with pytest.raises(BadInput, match=r"runs\.set\.a: is given twice"):
+        parameters.read_mapping(path)
