@@ -50,7 +50,7 @@ check: $(DEV)
 	$(BIN)/pre-commit validate-config
 
 lab: $(RUN)
-	$(BIN)/jupyter lab notebooks/controller.ipynb
+	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 notebooks/controller.ipynb
 
 lock: $(DEV)
 	locks/resolve "$(BIN)/uv" $(UPGRADE)

@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import shutil
+import socket
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from bondx_lib import artefacts, engine, parameters, report, runlog, trainer
+from bondx_lib import artefacts, engine, evidence, parameters, report, runlog, trainer
 from bondx_lib.errors import BondXError
 from bondx_lib.report import html
 from bondx_lib.report.html import LARGEST_BYTES
@@ -26,6 +27,7 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 FORBIDDEN = re.compile(r"\bcompliant\b|production.grade|guaranteed", re.IGNORECASE)
 SCRIPT = "<script>alert(1)</script>"
 FREE_TEXT = ("reason", "message", "sentence", "advice")
+SECRET = "hush-4f1c9b"
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -69,9 +71,11 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished smoke run."""
+    """A finished smoke run, made with a secret in the environment."""
     base = tmp_path_factory.mktemp("runs")
-    trainer.run(parameters.load(SMOKE, {"output.base_directory": str(base)}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLOUD_SECRET_KEY", SECRET)
+        trainer.run(parameters.load(SMOKE, {"output.base_directory": str(base)}))
     return next(base.iterdir())
 
 
@@ -228,6 +232,37 @@ def _hostile(value: Any, key: str = "") -> Any:
     if isinstance(value, list):
         return [_hostile(one, key) for one in value]
     return f"{value} {SCRIPT}" if key in FREE_TEXT and isinstance(value, str) else value
+
+
+def test_nothing_of_the_environment_is_in_a_run(run_dir: Path) -> None:
+    """Neither value nor name, nor who made it, nor on which machine."""
+    words = [
+        SECRET,
+        "CLOUD_SECRET_KEY",
+        *([socket.gethostname()] if len(socket.gethostname()) > 5 else []),
+        str(Path.home()),
+        str(run_dir.parent),
+    ]
+    for path in run_dir.rglob("*"):
+        if path.is_file() and path.parent.name not in ("control", "logs"):
+            content = path.read_bytes()
+            assert [word for word in words if word.encode() in content] == [], path.name
+    assert not any(SECRET.encode() in path.read_bytes() for path in (run_dir / "logs").iterdir())
+
+
+def test_notebooks_of_a_run_are_never_executed(run_dir: Path, tmp_path: Path) -> None:
+    """Rendering and verifying a run whose notebooks were replaced execute the package's own."""
+    folder = Path(shutil.copytree(run_dir, tmp_path / "run"))
+    trap = f"open({str(tmp_path / 'sprung')!r}, 'w')"
+    for path in (*folder.rglob("*.ipynb"), folder / "evidence" / "verify.py"):
+        cells = [nbformat.v4.new_code_cell(trap)]
+        made = nbformat.v4.new_notebook(cells=cells)
+        path.write_text(trap if path.suffix == ".py" else nbformat.writes(made))
+    evidence.verify(folder)
+    trainer.replay(folder, 1)
+    report.render(folder)
+    assert not (tmp_path / "sprung").exists()
+    assert trap not in (folder / "report.ipynb").read_text(encoding="utf-8")
 
 
 def test_markup_from_data_stays_text(run_dir: Path, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import inspect
 import os
 import signal
 import subprocess
@@ -210,6 +212,35 @@ def test_kernel_is_this_python_with_one_thread(tmp_path: Path, kernel: engine.Ke
         tmp_path, kernel, "import os, sys; print(sys.executable, os.environ['OMP_NUM_THREADS'])"
     )
     assert executed(tmp_path)[0].outputs[0].text == f"{sys.executable} 1\n"
+
+
+def _addresses(pid: int) -> set[str]:
+    """Return the local addresses of a process's sockets of TCP and UDP, in hexadecimal."""
+    held = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            held.add(os.readlink(link))
+    tables = [Path(f"/proc/{pid}/net/{name}") for name in ("tcp", "tcp6", "udp", "udp6")]
+    rows = [line.split() for table in tables if table.exists()
+            for line in table.read_text().splitlines()[1:]]  # fmt: skip
+    return {row[1].split(":")[0] for row in rows if f"socket:[{row[9]}]" in held}
+
+
+@pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="only Linux tells")
+@pytest.mark.parametrize(("address", "found"), [(None, set()), ("0.0.0.0", {"00000000"})])
+def test_kernels_listen_to_no_network(
+    address: str | None, found: set[str], tmp_path: Path, kernel: engine.Kernel
+) -> None:
+    """A working kernel has no socket that another machine can reach; if it had, we would see it."""
+    told = tmp_path / "told"
+    execute(
+        tmp_path, kernel,
+        "import contextlib, os, socket\nfrom pathlib import Path",
+        inspect.getsource(_addresses),
+        f"one = socket.socket()\none.bind(({address!r}, 0))\none.listen()" if address else "1 + 1",
+        f"Path({str(told)!r}).write_text(' '.join(_addresses(os.getpid())))",
+    )  # fmt: skip
+    assert set(told.read_text().split()) - {"0100007F"} == found
 
 
 def test_long_temporary_folder_is_no_obstacle(

@@ -1,4 +1,4 @@
-"""What docs/running.md says of exit codes, commands, patience and tests is so."""
+"""What docs/running.md says of exit codes, commands, patience and tests is so; and threats.md."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from bondx_lib.runner import control, logs, pulse, storage
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
+THREATS = (ROOT / "docs" / "threats.md").read_text(encoding="utf-8")
 
 
-def _rows(title: str) -> list[list[str]]:
+def _rows(title: str, page: str = PAGE) -> list[list[str]]:
     """Return the cells of the table below a title, without its head."""
-    part = PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
+    part = page.split(f"## {title}\n")[1].split("\n## ")[0]
     lines = [line for line in part.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
@@ -56,15 +57,18 @@ def test_the_numbers_are_the_constants() -> None:
         assert said in " ".join(PAGE.split())
 
 
-def test_every_fault_is_tried_by_a_test_that_is_there() -> None:
+@pytest.mark.parametrize(
+    ("title", "page"), [("What each fault does", PAGE), ("What stands against it", THREATS)]
+)
+def test_every_row_is_tried_by_a_test_that_is_there(title: str, page: str) -> None:
     """The last column names tests, none of which is made up, and no row has none."""
     tests = {
         name
         for path in (ROOT / "tests").rglob("test_*.py")
         for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
-    rows = _rows("What each fault does")
-    assert len(rows) > 15
-    for fault, _, named in rows:
-        assert re.findall(r"`(\w+)`", named), fault
-        assert set(re.findall(r"`(\w+)`", named)) <= tests, fault
+    rows = _rows(title, page)
+    assert len(rows) > 10
+    for row in rows:
+        assert re.findall(r"`(\w+)`", row[-1]), row[0]
+        assert set(re.findall(r"`(\w+)`", row[-1])) <= tests, row[0]

@@ -263,3 +263,12 @@ def test_an_old_python_is_refused(workshop: Path) -> None:
     assert done.returncode == 2
     assert "needs Python 3.11, 3.12 or 3.13, and found Python 3.9.1" in done.stderr
     assert not (workshop / ".venv").exists()
+
+
+def test_laboratory_is_bound_to_this_machine() -> None:
+    """Whatever address the user's own settings have, and the token stays."""
+    (line,) = [
+        line for line in (ROOT / "Makefile").read_text().splitlines() if "jupyter lab" in line
+    ]
+    assert "--ServerApp.ip=127.0.0.1" in line
+    assert "token" not in line
