@@ -1,0 +1,187 @@
+"""Every command and every block of code in README and docs does what it says, on small files."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from bondx_lib import cli, evidence, market, models, parameters, report, runlog, schema, sweep
+
+from ..faults import here
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SMALL = yaml.safe_dump(
+    {**yaml.safe_load((ROOT / "parameters" / "smoke.yaml").read_text()), "max_epochs": 1,
+     "models": ["spread"]}
+)  # fmt: skip
+NOT_RUN = {
+    "ssh-keygen": "needs a key",
+    ".venv/bin/pip": "installs from the network",
+    ".venv/bin/voila": "serves until it is stopped",
+    ".venv/bin/pre-commit": "changes the repository",
+}
+FRAGMENTS = ("PANEL: Final = (", 'columns["turnover_pct"]', "def test_turnover_is")
+"""Blocks that show a change of the code: compiled, not executed."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of a page."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+
+
+def _blocks(*languages: str) -> Iterator[Any]:
+    for page in PAGES:
+        content = page.read_text(encoding="utf-8")
+        for found in FENCE.finditer(content):
+            if found[1] in languages:
+                line = content[: found.start()].count("\n") + 1
+                block = Block(page.name, line, found[1], found[2])
+                yield pytest.param(block, id=f"{page.name}:{line}")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the pages suppose: parameters, runs that ended, one that did not, files."""
+    home = tmp_path_factory.mktemp("house")
+    shutil.copytree(ROOT / "parameters", home / "parameters")
+    for name in ("default.yaml", "small.yaml", "parameters.yaml"):
+        (home / "parameters" / name).write_text(SMALL)
+    (home / "parameters" / "sweep_example.yaml").write_text(
+        "name: tiny\nbase: small.yaml\ngrid: {random_seed: [42]}\n"
+    )
+    (home / "small.yaml").write_text(SMALL)
+    with pytest.MonkeyPatch.context() as patch:
+        here.without_kernels(patch)
+        ended = here.run(here.chosen(home / "runs", max_epochs=3, **here.FEW))
+        other = here.run(here.chosen(home / "runs", name="other", random_seed=7, **here.FEW))
+    report.render(ended)
+    evidence.finish(ended)
+    ended.rename(home / "runs" / "RUN")
+    other.rename(home / "runs" / "RUN_B")
+    for name in ("RUN_A", "a", "b", "20260101T000000Z-default-1a2b3c"):
+        shutil.copytree(home / "runs" / "RUN", home / "runs" / name)
+    _cut(Path(shutil.copytree(home / "runs" / "RUN", home / "runs" / "folder")))
+    rows = market.simulate(parameters.default(), "docs", bonds=30).panel
+    rows = rows[~schema.range_violations(rows, "panel").any(axis=1)]
+    rows.to_csv(home / "bonds.csv", index=False)
+    for name in ("bonds", "theirs"):
+        rows.to_parquet(home / f"{name}.parquet", index=False)
+    (home / "MAP.yaml").write_text("columns: {}\n")
+    return home
+
+
+def _cut(run_dir: Path) -> None:
+    """Leave a run as it was after its first epoch."""
+    log = run_dir / runlog.LOG_NAME
+    lines = log.read_bytes().splitlines(keepends=True)
+    events = [json.loads(line)["event"] for line in lines]
+    log.write_bytes(b"".join(lines[: events.index("assessed") + 1]))
+
+
+def _commands(block: Block) -> Iterator[str]:
+    for line in block.text.replace("\\\n", " ").splitlines():
+        command = re.sub(r"\s+#.*", "", line).strip()
+        if command:
+            yield command.replace("<folder>", "folder")
+
+
+@pytest.mark.parametrize("block", list(_blocks("sh")))
+def test_commands(
+    block: Block, house: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each ends with 0; those of make name a target that is there."""
+    here.without_kernels(monkeypatch)
+    monkeypatch.chdir(house)
+    for command in _commands(block):
+        program, *words = shlex.split(command)
+        if program in NOT_RUN:
+            continue
+        if program == "make":
+            targets = (ROOT / "Makefile").read_text()
+            assert f"\n{words[0]}:" in targets, command
+        elif program == "bondx":
+            found = [_place(house, word) for word in words]
+            assert cli.main(found) == 0, (command, capsys.readouterr().err)
+        elif program == "sha256sum":
+            subprocess.run([program, *words], cwd=house / "runs" / "RUN", check=True)
+        else:
+            assert "data_dictionary" in command, f"nobody knows how to try {command}"
+
+
+def test_commands_within_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each is a command, with options that its help names."""
+    spoken = {
+        found for page in PAGES
+        for found in re.findall(r"`bondx ([a-z][^`]*)`", page.read_text(encoding="utf-8"))
+    }  # fmt: skip
+    assert len(spoken) > 20
+    for words in sorted(spoken):
+        command, *rest = words.split()
+        with pytest.raises(SystemExit) as ended:
+            cli.main([command, "--help"])
+        assert ended.value.code == 0, words
+        said = capsys.readouterr().out
+        options = [word for word in rest if re.match(r"--?[a-z]", word)]
+        assert [word for word in options if not re.search(rf"(^|\s){word}\b", said)] == [], words
+
+
+def _place(house: Path, word: str) -> str:
+    """Return a word of a command with the place of what it names."""
+    if word in ("RUN", "RUN_A", "RUN_B"):
+        return str(house / "runs" / word)
+    return str(house / Path(word).name) if word.startswith("/var/") else word
+
+
+@pytest.mark.parametrize("block", list(_blocks("yaml", "toml")))
+def test_files(block: Block, house: Path) -> None:
+    """Parameters and sweeps are read by their readers, the rest is well-formed."""
+    if block.language == "toml":
+        assert tomllib.loads(block.text)
+        return
+    path = house / "block.yaml"
+    path.write_text(block.text)
+    reader: Callable[[Path], object] = (
+        sweep.plan.read if block.page == "sweeps.md" else parameters.load
+    )
+    assert reader(path)
+
+
+@pytest.mark.parametrize("block", list(_blocks("python")))
+def test_code(block: Block, house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs with the names that its page speaks of."""
+    code = compile(block.text.replace("<folder>", "RUN"), f"{block.page}:{block.line}", "exec")
+    if block.text.startswith(FRAGMENTS):
+        return
+    monkeypatch.chdir(house)
+    for register in ("bondx_lib.gates.register", "bondx_lib.models.register"):
+        monkeypatch.setattr(sys.modules[register], "_added", {})
+    if block.page == "sweeps.md" and not list((house / "runs").glob("*-sweep-*")):
+        assert cli.main(["sweep", "-f", "parameters/sweep_example.yaml"]) == 0
+    chosen = parameters.load(None, {"dataset_size": 30})
+    exec(code, {
+        "frame": schema.conform(pd.read_parquet("bonds.parquet"), "panel"),
+        "parameters": chosen, "models": models,
+        "rows": market.simulate(chosen, "docs", bonds=30, worlds=2).panel,
+        "law": models.get("spread"), "rng": np.random.default_rng(1), "folder": house / "model",
+    })  # fmt: skip
