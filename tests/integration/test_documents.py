@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from bondx_lib import cli, evidence, market, models, parameters, report, runlog, schema, sweep
+from bondx_lib.runner import control
 
 from ..faults import here
 
@@ -123,6 +124,9 @@ def test_commands(
         elif program == "bondx":
             found = [_place(house, word) for word in words]
             assert cli.main(found) == 0, (command, capsys.readouterr().err)
+            for run in (house / "runs").iterdir():
+                if runlog.RunLock.held(run):  # it was detached
+                    control.abort(run)
         elif program == "sha256sum":
             subprocess.run([program, *words], cwd=house / "runs" / "RUN", check=True)
         else:
@@ -178,6 +182,8 @@ def test_code(block: Block, house: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(sys.modules[register], "_added", {})
     if block.page == "sweeps.md" and not list((house / "runs").glob("*-sweep-*")):
         assert cli.main(["sweep", "-f", "parameters/sweep_example.yaml"]) == 0
+    if block.page == "tutorial.md" and not (house / "market").exists():
+        assert cli.main(["generate", "--bonds", "200", "-o", "market"]) == 0
     chosen = parameters.load(None, {"dataset_size": 30})
     exec(code, {
         "frame": schema.conform(pd.read_parquet("bonds.parquet"), "panel"),
