@@ -403,7 +403,7 @@ def judged(
 
 
 def within(
-    observed: float, interval: Interval, ends: tuple[float, float], basis: Basis
+    observed: float, interval: Interval | None, ends: tuple[float, float], basis: Basis
 ) -> tuple[Verdict, float]:
     """Return the verdict on a value that must lie in a range, and the used share of the tolerance.
 

@@ -197,11 +197,15 @@ class IntervalCoverage(ModelGate):
         """Judge the coverage over all rows as a sample."""
         share, low, high, level = value
         far = scalar(setting.threshold)
-        verdict, used = within(share, (low, high), (level - far, min(level + far, 1.0)), "sample")
+        known = None if low is None or high is None else (low, high)
+        verdict, used = within(share, known, (level - far, min(level + far, 1.0)), "sample")
+        between = "too few issuers for more" if known is None else (
+            f"{100 * low:.1f} to {100 * high:.1f}"
+        )  # fmt: skip
         yield Judgement(
-            share, (low, high), verdict, used,
-            f"{100 * share:.1f} % of the cases lie in their interval ({100 * low:.1f} to "
-            f"{100 * high:.1f}); {100 * level:g} % is aimed at, {100 * far:g} points are allowed.",
+            share, known, verdict, used,
+            f"{100 * share:.1f} % of the cases lie in their interval ({between}); "
+            f"{100 * level:g} % is aimed at, {100 * far:g} points are allowed.",
         )  # fmt: skip
 
 

@@ -97,8 +97,10 @@ def scan(
     cases = judged(model, panel, truth)
     taught = np.flatnonzero(splits[cases.rows] == TRAIN)
     held = np.flatnonzero(np.isin(splits[cases.rows], (TUNE, CALIBRATE)))
-    codes, counts = metrics.resample_weights(cases.issuer[held], replicates, rng)
-    counts = np.concatenate([np.ones((1, counts.shape[1])), counts])
+    telling = len(taught) > 0 and len(held) > 0
+    if telling:
+        codes, counts = metrics.resample_weights(cases.issuer[held], replicates, rng)
+        counts = np.concatenate([np.ones((1, counts.shape[1])), counts])
     allowed = ceilings.share(model.task.ceiling) if model.task.ceiling else 1.0
     values = matrix(panel.features, names).astype(float)
     leaks = []
@@ -108,7 +110,7 @@ def scan(
             leaks.append(Leak(name, "forbidden", np.nan, np.nan, allowed, why))
         elif twin := _twin(column, secrets):
             leaks.append(Leak(name, "copy", np.nan, np.nan, allowed, f"is {twin} by another name"))
-        elif len(taught) and len(held):
+        elif telling:
             reached, low, measure = _reached(cases, column, taught, held, codes, counts)
             if low > allowed:
                 why = f"alone goes {reached:.2f} of the way by {measure}, all may go {allowed:.2f}"

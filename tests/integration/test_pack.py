@@ -279,6 +279,26 @@ def test_pack_that_cannot_be_written_fails_the_run(
     assert evidence.verify(copy) == []
 
 
+@pytest.mark.parametrize(
+    "tiny",
+    [
+        {"models": ["spread"], "history_months": 24, "dataset_size": 10},
+        {"random_seed": 318393, "history_months": 25, "dataset_size": 15, "training_split": 0.9,
+         "quality_gates.profile": "exploratory"},
+    ],
+    ids=["one issuer to judge on", "nothing held out"],
+)  # fmt: skip
+def test_smallest_runs_come_to_a_verdict(
+    tiny: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is too little to measure, what cannot be said is left out."""
+    here.without_kernels(monkeypatch)
+    market = {"evaluation.worlds": 1, "evaluation.bonds_per_world": 10, "max_epochs": 2}
+    run_dir = here.run(here.chosen(tmp_path, **market, **tiny))
+    assert state_of(run_dir).status in ("epoch_limit", "blocked")
+    assert evidence.verify(run_dir) == []
+
+
 def test_run_without_a_model_names_what_is_missing(tmp_path: Path) -> None:
     """Blocked before its first champion, it still leaves a pack, and says what it lacks."""
     with pytest.MonkeyPatch.context() as patch:
