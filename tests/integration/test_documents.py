@@ -69,7 +69,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("default.yaml", "small.yaml", "parameters.yaml"):
         (home / "parameters" / name).write_text(SMALL)
     (home / "parameters" / "sweep_example.yaml").write_text(
-        "name: tiny\nbase: small.yaml\ngrid: {random_seed: [42]}\n"
+        "name: tiny\ngrid: {dataset_size: [50]}\n"
     )
     (home / "small.yaml").write_text(SMALL)
     with pytest.MonkeyPatch.context() as patch:
@@ -90,6 +90,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows.to_parquet(home / f"{name}.parquet", index=False)
     (home / "MAP.yaml").write_text("columns: {}\n")
     return home
+
+
+@pytest.fixture(autouse=True)
+def _invented_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of a sweep are real processes that train nothing; real ones are in test_sweep.py."""
+    monkeypatch.setattr(sweep.work, "PROGRAM", (sys.executable, "-m", "tests.unit.sweep_child"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 def _cut(run_dir: Path) -> None:

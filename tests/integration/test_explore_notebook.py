@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PLACES = {"root": ROOT, "notebooks": ROOT / "notebooks"}
 SMALL: dict[str, dict[str, Any]] = {
     "explore_market": {"bonds": 600, "months": 120, "seeds": 2, "worlds": 2},
-    "explore_models": {"histories": 8, "bonds": 50, "worlds": 4},
+    "explore_models": {"histories": 4, "bonds": 40, "worlds": 2},
     "explore_gates": {"bonds": 100, "damaged": 2},
 }
 FIGURES = {"explore_market": 7, "explore_models": 9, "explore_gates": 1}

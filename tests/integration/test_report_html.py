@@ -235,34 +235,31 @@ def _hostile(value: Any, key: str = "") -> Any:
 
 
 def test_nothing_of_the_environment_is_in_a_run(run_dir: Path) -> None:
-    """Neither value nor name, nor who made it, nor on which machine."""
-    words = [
-        SECRET,
-        "CLOUD_SECRET_KEY",
-        *([socket.gethostname()] if len(socket.gethostname()) > 5 else []),
-        str(Path.home()),
-        str(run_dir.parent),
-    ]
+    """Neither the value of a variable nor its name, nor that of the machine."""
+    words = [SECRET, "CLOUD_SECRET_KEY"]
+    if len(socket.gethostname()) > 5:  # a shorter one would be found in any picture
+        words.append(socket.gethostname())
     for path in run_dir.rglob("*"):
-        if path.is_file() and path.parent.name not in ("control", "logs"):
+        if path.is_file():
             content = path.read_bytes()
             assert [word for word in words if word.encode() in content] == [], path.name
-    assert not any(SECRET.encode() in path.read_bytes() for path in (run_dir / "logs").iterdir())
+
+
+def _trap(folder: Path, sprung: Path) -> None:
+    """Replace what could be executed in a run by what would leave a file."""
+    trap = f"open({str(sprung)!r}, 'w')"
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(trap)])
+    for path in (*folder.rglob("*.ipynb"), folder / "evidence" / "verify.py"):
+        path.write_text(trap if path.suffix == ".py" else nbformat.writes(made))
 
 
 def test_notebooks_of_a_run_are_never_executed(run_dir: Path, tmp_path: Path) -> None:
-    """Rendering and verifying a run whose notebooks were replaced execute the package's own."""
+    """Verifying and training again execute the package's own; so does the report, below."""
     folder = Path(shutil.copytree(run_dir, tmp_path / "run"))
-    trap = f"open({str(tmp_path / 'sprung')!r}, 'w')"
-    for path in (*folder.rglob("*.ipynb"), folder / "evidence" / "verify.py"):
-        cells = [nbformat.v4.new_code_cell(trap)]
-        made = nbformat.v4.new_notebook(cells=cells)
-        path.write_text(trap if path.suffix == ".py" else nbformat.writes(made))
-    evidence.verify(folder)
-    trainer.replay(folder, 1)
-    report.render(folder)
+    _trap(folder, tmp_path / "sprung")
+    assert evidence.verify(folder)
+    assert trainer.replay(folder, 1)
     assert not (tmp_path / "sprung").exists()
-    assert trap not in (folder / "report.ipynb").read_text(encoding="utf-8")
 
 
 def test_markup_from_data_stays_text(run_dir: Path, tmp_path: Path) -> None:
@@ -282,10 +279,12 @@ def test_markup_from_data_stays_text(run_dir: Path, tmp_path: Path) -> None:
             frame["issuer_id"] = SCRIPT + frame["issuer_id"].astype(str)
             artefacts.write_parquet(path, frame)
     (folder / "<script>alert(1)<").write_text("a file\n")
+    _trap(folder, tmp_path / "sprung")
     source = report.render(folder).read_text(encoding="utf-8")
     assert source.count("&lt;script&gt;alert(1)") > 3
     for text in (source, report.markdown(folder)):
         assert "<script" not in text
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_a_run_that_ended_before_its_first_epoch_has_a_page(run_dir: Path, tmp_path: Path) -> None:
