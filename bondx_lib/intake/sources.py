@@ -168,18 +168,12 @@ def _parquet(path: Path) -> Source:
 
 def _csv(path: Path, missing: tuple[str, ...]) -> Source:
     _check_text(path)
-    with _undecodable_lines_quiet(), _csv_reader(path, [], missing, None) as reader:
+    with _csv_reader(path, [], missing, None) as reader:
         names = tuple(reader.schema.names)
 
     def batches(wanted: list[str], malformed: Malformed) -> Iterator[pa.RecordBatch]:
-        with _undecodable_lines_quiet():
-            opened = _csv_reader(path, wanted, missing, malformed)
-        with opened as reader:
-            while True:
-                with _undecodable_lines_quiet():
-                    batch = next(reader, None)
-                if batch is None:
-                    return
+        with _csv_reader(path, wanted, missing, malformed) as reader:
+            while (batch := _next_batch(reader)) is not None:
                 yield batch
 
     return Source(str(path), names, path.stat().st_size // CSV_BYTES_A_ROW, batches)
@@ -217,6 +211,12 @@ def _check_text(path: Path) -> None:
         raise BadInput(wrong, source=str(path), admissible="a CSV file in UTF-8")
 
 
+@_undecodable_lines_quiet()
+def _next_batch(reader: Any) -> pa.RecordBatch | None:
+    return next(reader, None)
+
+
+@_undecodable_lines_quiet()
 def _csv_reader(
     path: Path, wanted: list[str], missing: tuple[str, ...], malformed: Malformed | None
 ) -> Any:
