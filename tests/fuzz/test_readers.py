@@ -18,7 +18,17 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bondx_lib import dashboard, evidence, market, parameters, report, runlog, sweep, validation
+from bondx_lib import (
+    artefacts,
+    dashboard,
+    evidence,
+    market,
+    parameters,
+    report,
+    runlog,
+    sweep,
+    validation,
+)
 from bondx_lib.errors import BadInput, BondXError
 from bondx_lib.evidence import verifier
 from bondx_lib.validation import column_map
@@ -39,23 +49,17 @@ seldom = settings(often, max_examples=TABLES)
 @contextlib.contextmanager
 def one_sentence(folder: Path, lines: int = 1) -> Iterator[None]:
     """Let bad input be refused in one line, or few, and nothing be written."""
-    before, refused = _contents(folder), None
+    before, refused = artefacts.tree_digests(folder, folder), None
     try:
         yield
     except BondXError as error:
         refused = error
-    assert _contents(folder) == before
+    assert artefacts.tree_digests(folder, folder) == before
     if refused is not None:
         assert isinstance(refused, BadInput), type(refused)
         assert refused.exit_code == 2
         assert len(str(refused).splitlines()) <= lines, str(refused)
         str(refused).encode()
-
-
-def _contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
-    }  # fmt: skip
 
 
 def spoilt_yaml(path: Path) -> st.SearchStrategy[bytes]:

@@ -35,7 +35,6 @@ NOT_RUN = {
     "ssh-keygen": "needs a key",
     ".venv/bin/pip": "installs from the network",
     ".venv/bin/voila": "serves until it is stopped",
-    ".venv/bin/pre-commit": "changes the repository",
 }
 FRAGMENTS = ("PANEL: Final = (", 'columns["turnover_pct"]', "def test_turnover_is")
 """Blocks that show a change of the code: compiled, not executed."""
@@ -66,7 +65,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as the pages suppose: parameters, runs that ended, one that did not, files."""
     home = tmp_path_factory.mktemp("house")
     shutil.copytree(ROOT / "parameters", home / "parameters")
-    for name in ("default.yaml", "small.yaml", "parameters.yaml"):
+    for name in ("default.yaml", "small.yaml"):
         (home / "parameters" / name).write_text(SMALL)
     (home / "parameters" / "sweep_example.yaml").write_text(
         "name: tiny\ngrid: {dataset_size: [50]}\n"

@@ -32,6 +32,7 @@ def test_run_is_the_same_as_itself(base: Path) -> None:
     assert {row["verdict"] for row in found["scores"]} <= {"no clear difference", "not known"}
     assert all(row["difference"] in (0.0, None) for row in found["scores"])
     assert found["findings"]["new"] == found["findings"]["gone"] == []
+    assert evidence.compare(base / "b", base / "b")["findings"]["stayed"]
 
 
 def test_what_changed_is_named(base: Path) -> None:

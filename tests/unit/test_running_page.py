@@ -58,9 +58,10 @@ def test_the_numbers_are_the_constants() -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "page"), [("What each fault does", PAGE), ("What stands against it", THREATS)]
+    ("title", "page", "more_than"),
+    [("What each fault does", PAGE, 15), ("What stands against it", THREATS, 10)],
 )
-def test_every_row_is_tried_by_a_test_that_is_there(title: str, page: str) -> None:
+def test_every_row_is_tried_by_a_test_that_is_there(title: str, page: str, more_than: int) -> None:
     """The last column names tests, none of which is made up, and no row has none."""
     tests = {
         name
@@ -68,7 +69,7 @@ def test_every_row_is_tried_by_a_test_that_is_there(title: str, page: str) -> No
         for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
     rows = _rows(title, page)
-    assert len(rows) > 10
+    assert len(rows) > more_than
     for row in rows:
         assert re.findall(r"`(\w+)`", row[-1]), row[0]
         assert set(re.findall(r"`(\w+)`", row[-1])) <= tests, row[0]

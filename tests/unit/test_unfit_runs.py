@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bondx_lib import cli, runlog
+from bondx_lib import artefacts, cli, runlog
 
 from . import report_factory
 
@@ -66,7 +66,7 @@ def test_unfit_run_is_one_sentence_and_nothing_is_written(
 ) -> None:
     """Which folder, how it stands, what to do; the folder stays as it was."""
     folder, expected = unfit
-    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    before = artefacts.tree_digests(folder, folder)
     words = [str(folder) if word == "RUN" else word for word in COMMANDS[command]]
     code = cli.main([*words, *(["--output", str(folder.parent)] if command == "compare" else [])])
     said = capsys.readouterr()
@@ -75,5 +75,5 @@ def test_unfit_run_is_one_sentence_and_nothing_is_written(
     assert len(said.err.splitlines()) == 1
     assert folder.name in said.err
     assert [word for word in expected if word not in said.err] == []
-    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert before == artefacts.tree_digests(folder, folder)
     assert sorted(path.name for path in folder.parent.iterdir()) == [folder.name]
