@@ -48,6 +48,15 @@ Dtype = Literal["bool", "int16", "int32", "int64", "float64", "string", "date"]
 PANDAS_DTYPES: Final[dict[str, str]] = {"string": "str", "date": "datetime64[ns]"}
 
 
+def title(model: str) -> str:
+    """Return what a reader calls a model.
+
+    >>> title("liquidity_shock")
+    'Liquidity shock'
+    """
+    return model.replace("_", " ").capitalize()
+
+
 def letter(rating: str) -> str:
     """Return the letter grade of a notch; CC and C count as CCC, as rating agencies report.
 

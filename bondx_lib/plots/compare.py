@@ -22,9 +22,9 @@ from bondx_lib.plots.style import (
     margin_label,
     panels,
     styled,
-    title,
     whole_epochs,
 )
+from bondx_lib.schema import title
 
 COLOURS: Final = (*MODEL_COLOURS.values(), *SPARE_COLOURS)
 MARKS: Final = ("o", "s", "^", "D", "v", "P", "X", "p")

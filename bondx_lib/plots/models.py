@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bondx_lib.plots.style import INK, MODEL_COLOURS, MUTED, colours, panels, styled, title
-from bondx_lib.schema import LETTERS
+from bondx_lib.plots.style import INK, MODEL_COLOURS, MUTED, colours, panels, styled
+from bondx_lib.schema import LETTERS, title
 
 SIMPLEST: Final[dict[str, Any]] = {
     "marker": "D", "color": INK, "markerfacecolor": "white", "markersize": 6.5,

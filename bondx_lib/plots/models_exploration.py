@@ -26,9 +26,8 @@ from bondx_lib.plots.style import (
     margin_label,
     panels,
     styled,
-    title,
 )
-from bondx_lib.schema import LETTERS, REGIMES, SECTORS
+from bondx_lib.schema import LETTERS, REGIMES, SECTORS, title
 
 LOWEST_SKILL: Final = -0.6
 MOST_GROUPS: Final = 8

@@ -90,15 +90,6 @@ def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
     return drawn
 
 
-def title(model: str) -> str:
-    """Return what a reader calls a model.
-
-    >>> title("liquidity_shock")
-    'Liquidity shock'
-    """
-    return model.replace("_", " ").capitalize()
-
-
 def colours(models: Iterable[str]) -> dict[str, str]:
     """Return the models, each once and in order, with their colours.
 

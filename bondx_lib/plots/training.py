@@ -25,9 +25,9 @@ from bondx_lib.plots.style import (
     panels,
     spread_apart,
     styled,
-    title,
     whole_epochs,
 )
+from bondx_lib.schema import title
 
 VERDICT_CODES: Final = {"pass": 0, "not_applicable": 0, "inconclusive": 1, "fail": 2}
 CODE_MARKS: Final = ("", "?", "×")

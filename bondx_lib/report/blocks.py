@@ -11,12 +11,12 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from bondx_lib import plots
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TABLE_TYPE: Final = "application/vnd.bondx.table+json"
 NOTE_TYPE: Final = "application/vnd.bondx.note+json"
@@ -108,6 +108,8 @@ def picture(
     """
     if frame.empty:
         return Note((f"Not shown, because this run has nothing to show here: {caption}",))
+    from bondx_lib import plots  # a second to import, and only the report's kernel draws
+
     return Picture(plots.png(draw(frame, *settings)), describe(frame, *settings), caption)
 
 

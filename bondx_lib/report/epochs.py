@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bondx_lib.errors import BadInput
-from bondx_lib.plots.style import title
 from bondx_lib.report.blocks import interval, number, words
 from bondx_lib.report.record import Record, champion_scores
+from bondx_lib.schema import title
 
 SCORES: Final = ("loss", "floor", "ceiling", "skill", "skill_low", "skill_high")
 

@@ -6,6 +6,7 @@ page shows none but those of the log, so rendering a sealed run again changes no
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -24,13 +25,15 @@ LARGEST_BYTES: Final = 5 * 1024 * 1024
 FOOTER: Final = "BondX. Every bond, issuer and price in this report is simulated."
 
 
-def render(run_dir: str | Path) -> Path:
+def render(run_dir: str | Path, kernel: Callable[[], engine.Kernel] | None = None) -> Path:
     """Write ``report.json``, ``report.ipynb`` and ``report.html`` into a run folder.
 
     Parameters
     ----------
     run_dir
         Folder of a run whose log has ended.
+    kernel
+        Gives the kernel that is worked in; a new one if not given.
 
     Returns
     -------
@@ -48,7 +51,7 @@ def render(run_dir: str | Path) -> Path:
     runlog.must_have_ended(read(folder).state, folder, "reported")
     summary = summarise(folder)
     artefacts.write_json(folder / "report.json", summary)
-    notebook = _executed(folder)
+    notebook = _executed(folder, kernel or (lambda: engine.Kernel(preload=None)))
     page = to_html(notebook, summary["name"], summary["banner"])
     if len(page.encode()) > LARGEST_BYTES:
         raise BondXError(f"the report has {len(page.encode()):,} bytes, above {LARGEST_BYTES:,}")
@@ -92,12 +95,12 @@ def to_html(
     return str(page).strip() + "\n"
 
 
-def _executed(folder: Path) -> NotebookNode:
+def _executed(folder: Path, kernel: Callable[[], engine.Kernel]) -> NotebookNode:
     output = folder / "report.ipynb"
     try:
         engine.execute(
             engine.notebook_path("report"), output, {"run_dir": str(folder)},
-            engine.Kernel(preload=None), DEADLINE_SECONDS,
+            kernel(), DEADLINE_SECONDS,
         )  # fmt: skip
     except engine.CellFailed as error:
         raise BondXError(f"the report's notebook failed: {error}") from error

@@ -11,9 +11,9 @@ from typing import Any, Final
 import pandas as pd
 
 from bondx_lib import artefacts
-from bondx_lib.plots.style import title
 from bondx_lib.report.blocks import Note, Table, percent, plain, table, words
 from bondx_lib.report.record import Record
+from bondx_lib.schema import title
 
 FOLDER: Final = "evidence"
 SCALES: Final = {"spread": "log spread"}

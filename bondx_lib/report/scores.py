@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bondx_lib.metrics import independent_difference
-from bondx_lib.plots.style import title
 from bondx_lib.report.blocks import (
     Note,
     Summary,
@@ -19,6 +18,7 @@ from bondx_lib.report.blocks import (
     table,
     words,
 )
+from bondx_lib.schema import title
 
 ABOUT: Final = {
     "spread": "A bond's spread from everything but its own price: rating, maturity, issuer, "

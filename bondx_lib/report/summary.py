@@ -13,7 +13,6 @@ from typing import Any, Final
 from bondx_lib import artefacts, gates, models
 from bondx_lib.models.evaluation import LOSS_NAMES
 from bondx_lib.parameters import NOT_IDENTITY, Advanced
-from bondx_lib.plots.style import title
 from bondx_lib.report.blocks import number
 from bondx_lib.report.record import (
     Record,
@@ -25,6 +24,7 @@ from bondx_lib.report.record import (
     skill_of,
     trials,
 )
+from bondx_lib.schema import title
 
 FEWEST_EPOCHS: Final = 5
 FEWEST_BONDS: Final = 50

@@ -8,7 +8,6 @@ from typing import Any, Final
 import pandas as pd
 
 from bondx_lib.gates.base import FAMILIES
-from bondx_lib.plots.style import title
 from bondx_lib.report.blocks import (
     Note,
     Summary,
@@ -21,6 +20,7 @@ from bondx_lib.report.blocks import (
     table,
     words,
 )
+from bondx_lib.schema import title
 
 VERDICTS: Final = ("pass", "fail", "inconclusive", "not_applicable")
 

@@ -6,8 +6,8 @@ from typing import Final
 
 import pandas as pd
 
-from bondx_lib.plots.style import title
 from bondx_lib.report.blocks import interval
+from bondx_lib.schema import title
 from bondx_lib.sweep.comparison import SEED, Comparison, audit, minutes, rows, words
 
 Frame = pd.DataFrame

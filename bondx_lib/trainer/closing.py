@@ -175,8 +175,19 @@ def _with_metadata(panel: pd.DataFrame, view: runlog.EpochView) -> str:
     return f'{{"metadata":{metadata},"records":{artefacts.frame_json(panel)}}}\n'
 
 
-def close(run_dir: Path, notes: logs.RunLog | None = None) -> str:
+def close(
+    run_dir: Path,
+    notes: logs.RunLog | None = None,
+    kernel: Callable[[], engine.Kernel] | None = None,
+) -> str:
     """Write evidence and report of an ended run, end its log file, seal the folder.
+
+    Parameters
+    ----------
+    run_dir, notes
+        The folder, and its log file if that is open.
+    kernel
+        Gives the kernel that the report is rendered in; a new one if not given.
 
     Returns
     -------
@@ -191,7 +202,7 @@ def close(run_dir: Path, notes: logs.RunLog | None = None) -> str:
     """
     try:
         evidence.write_documents(run_dir)
-        _render(run_dir)
+        _render(run_dir, kernel)
         if notes is not None:
             notes.end()
         return evidence.finish(run_dir)
@@ -208,11 +219,11 @@ def _journal(run_dir: Path) -> runlog.Journal:
     return runlog.Journal(run_dir / runlog.LOG_NAME, follower)
 
 
-def _render(run_dir: Path) -> None:
+def _render(run_dir: Path, kernel: Callable[[], engine.Kernel] | None) -> None:
     """Render the report, once more if its kernel is lost; say so if it was the disk that failed."""
     for again in (True, False):
         try:
-            report.render(run_dir)
+            report.render(run_dir, kernel)
         except BondXError as error:
             if failure := storage.blamed(run_dir, "the report", str(error)):
                 raise failure from error

@@ -211,6 +211,7 @@ class BondXAIAutonomousTrainer:
         folder = self._folder()
         state = self._state()
         self._note_epoch(None)
+        self._pool.prepare()
         if state.committed:
             epoch.place_champions(folder, state)
             if self.parameters.advanced.options and state.options is None:
@@ -236,7 +237,7 @@ class BondXAIAutonomousTrainer:
         )  # fmt: skip
         if self._pulse is not None:
             self._pulse.end()
-        closing.close(folder, self._log)
+        closing.close(folder, self._log, lambda: self._pool.take()[0])
         return self._state()
 
     def _folder(self) -> Path:

@@ -101,7 +101,7 @@ def execute(notebook: Path, output: Path, values: dict[str, Any], *_: Any) -> No
     artefacts.write_text(output, "{}\n")
 
 
-def render(run_dir: Path) -> None:
+def render(run_dir: Path, *_: Any) -> None:
     """Write the files of a report with hardly anything in them."""
     state = runlog.replay(runlog.read(run_dir / runlog.LOG_NAME))
     artefacts.write_json(run_dir / "report.json", {"status": state.status})

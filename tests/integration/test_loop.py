@@ -126,7 +126,7 @@ def copy_of_killed(killed: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports of this process take no kernel: the summary as ever, and a page of nothing."""
-    monkeypatch.setattr(html, "_executed", lambda folder: nbformat.v4.new_notebook())
+    monkeypatch.setattr(html, "_executed", lambda *_: nbformat.v4.new_notebook())
 
 
 def test_run_ends_with_verdict_report_and_seal(reference: Path) -> None:

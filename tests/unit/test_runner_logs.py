@@ -118,7 +118,7 @@ def test_a_disk_that_takes_no_note_ends_nothing(
 def test_the_log_file_ends_before_the_seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What rendering says is kept; what comes after the seal changes nothing that was sealed."""
     run_dir = report_factory.write(tmp_path / "run", epochs=1)
-    monkeypatch.setattr(trainer.closing.report, "render", lambda run_dir: LOG.info("rendering"))
+    monkeypatch.setattr(trainer.closing.report, "render", lambda run_dir, _: LOG.info("rendering"))
     without_documents(monkeypatch)
     with logs.RunLog(run_dir, "INFO") as notes:
         trainer.close(run_dir, notes)
@@ -135,7 +135,7 @@ def test_a_report_whose_kernel_is_lost_is_rendered_once_more(
     run_dir = report_factory.write(tmp_path / "run", epochs=1)
     said: list[BondXError] = []
 
-    def fail(run_dir: Path) -> None:
+    def fail(run_dir: Path, kernel: object) -> None:
         if said:
             raise said.pop(0)
 

@@ -77,6 +77,14 @@ def test_the_benchmark_set_is_the_run_set_and_one_package() -> None:
     assert len(pins("benchmark")) == len(pins("run")) + 1
 
 
+def test_nothing_is_missing_that_a_package_needs() -> None:
+    """Locks are installed as they are, without asking packages what they need."""
+    told = subprocess.run(
+        [sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 0, told.stdout
+
+
 @pytest.mark.parametrize(
     ("platform", "machine", "chosen"),
     [
