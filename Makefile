@@ -5,8 +5,9 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
     $$each -c '$(SUPPORTED)' 2>/dev/null && echo $$each && break; done)
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 UV := $(shell command -v uv 2>/dev/null)
-# One process for each core: tests of one file stay together, in the order of the folders, slow ones first.
-TEST_PROCESSES ?= auto
+# One process more than cores, because some tests wait; tests of one file stay together, in the order
+# of the folders, slow ones first.
+TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 VENV := .venv
 BIN := $(VENV)/bin
 

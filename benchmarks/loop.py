@@ -65,8 +65,8 @@ TINY: Final = {
     "evaluation": {"worlds": 2, "bonds_per_world": 30, "branches": 16, "bootstrap_replicates": 50},
 }  # fmt: skip
 SMALL: Final = {
-    "growing pool": Course(3, TINY),
-    "constant pool": Course(4, {**TINY, "epoch": {"pool_limit": 1}}),
+    "growing pool": Course(2, TINY),
+    "constant pool": Course(2, {**TINY, "epoch": {"pool_limit": 1}}),
     "constant pool, cold kernels": Course(2, TINY, prewarmed=False),
 }
 

@@ -38,6 +38,7 @@ CLOCKED = (".ipynb", ".log", "events.jsonl", "SHA256SUMS", "run.lock", "report.h
 FEW = {"models": ["spread"], "evaluation.worlds": 1, "output.export_formats": ["csv"]}
 """Parameters that leave out what is written in the same way as something else."""
 LEFT_OVER = (artefacts.TEMPORARY, ".new-", ".old-")
+EXECUTE, RENDER = engine.execute, report.render
 WRITTEN_TO = (runlog.LOG_NAME, runlog.LOCK_NAME)
 """Files that are written to after they have appeared; any other is replaced, so can be linked."""
 
@@ -88,8 +89,10 @@ class NoPool:
         """End nothing."""
 
 
-def execute(notebook: Path, output: Path, values: dict[str, Any], *_: Any) -> None:
-    """Run the code of a notebook here; an error of a cell is reported as a kernel would."""
+def execute(notebook: Path, output: Path, values: dict[str, Any], *rest: Any) -> None:
+    """Run an epoch's notebook here; an error of a cell is reported as a kernel would."""
+    if notebook.stem == "report":
+        return EXECUTE(notebook, output, values, *rest)
     names: dict[str, Any] = {}
     for cell in nbformat.read(notebook, as_version=4).cells:
         if cell.cell_type == "code":
@@ -98,7 +101,7 @@ def execute(notebook: Path, output: Path, values: dict[str, Any], *_: Any) -> No
             except Exception as error:
                 raise engine.CellFailed(type(error).__name__, str(error), "") from error
             names |= values if "parameters" in cell.metadata.get("tags", ()) else {}
-    artefacts.write_text(output, "{}\n")
+    return artefacts.write_text(output, "{}\n")
 
 
 def render(run_dir: Path, *_: Any) -> None:
@@ -108,11 +111,11 @@ def render(run_dir: Path, *_: Any) -> None:
     artefacts.write_text(run_dir / "report.html", "<html></html>\n")
 
 
-def without_kernels(patch: pytest.MonkeyPatch) -> None:
-    """Let runs of this process do all their work in it."""
+def without_kernels(patch: pytest.MonkeyPatch, *, page: bool = False) -> None:
+    """Let runs of this process do all their work in it, but for the report if it is wanted."""
     patch.setattr(engine, "OneShotPool", NoPool)
     patch.setattr(engine, "execute", execute)
-    patch.setattr(report, "render", render)
+    patch.setattr(report, "render", (lambda run_dir, *_: RENDER(run_dir)) if page else render)
 
 
 def computing_once(patch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,8 @@ from bondx_lib import (
 from bondx_lib.errors import BadInput, GateBlocked
 from bondx_lib.report import html
 
+from ..faults import here
+
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "parameters" / "smoke.yaml"
 SMALL = {"max_epochs": 2}
@@ -121,6 +123,12 @@ def copy_of_killed(killed: Path, tmp_path: Path) -> Path:
     copy = tmp_path / "copy"
     shutil.copytree(killed, copy)
     return copy
+
+
+@pytest.fixture
+def epochs_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epochs of this process take no kernel; reports do."""
+    here.without_kernels(monkeypatch, page=True)
 
 
 @pytest.fixture
@@ -310,6 +318,7 @@ WARY = {"quality_gates.thresholds": {"worst_segment": 0.1}, "models": ["spread"]
 """Warns of every segment."""
 
 
+@pytest.mark.usefixtures("epochs_here")
 def test_warnings_steer_the_next_draw(tmp_path: Path) -> None:
     """What one epoch warns of the next one draws more often, and its rows carry weights."""
     wary = {**WARY, "epoch.steering": "warnings"}
@@ -354,6 +363,7 @@ def test_steering_is_a_parameter(tmp_path: Path, steering: str) -> None:
     assert bool(told["reasons"]) == (steering == "warnings")
 
 
+@pytest.mark.usefixtures("epochs_here")
 def test_champions_that_are_refused_at_the_end_block_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -424,7 +434,7 @@ def test_failing_cell_ends_the_run(
     assert runlog.replay(events(run_dir)).status == "failed"
 
 
-@pytest.mark.usefixtures("no_page")
+@pytest.mark.usefixtures("epochs_here", "no_page")
 def test_a_limit_keeps_the_newest_variations(tmp_path: Path) -> None:
     """Challengers learn from as many as the limit says, and from all without one."""
     opened: list[Path] = []
