@@ -8,6 +8,8 @@ UV := $(shell command -v uv 2>/dev/null)
 # One process more than cores, because some tests wait; tests of one file stay together, in the order
 # of the folders, slow ones first.
 TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+SIDE_BY_SIDE = -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+UNMEASURED := browser or faults or fuzz or performance or quality
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -18,17 +20,22 @@ TEST := $(call installed,test)
 DEV := $(call installed,dev)
 BENCHMARK := $(call installed,benchmark)
 
-.PHONY: run test test-faults test-fuzz test-browser check lab lock realism calibrate ceilings reference benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping bench-refinement bench-loop bench-watching clean help
+.PHONY: run test test-unit test-integration test-performance test-quality test-faults test-fuzz test-browser check lab lock realism calibrate ceilings reference benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping bench-refinement bench-loop bench-watching bench-sizes clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
 	$(BIN)/bondx run -f $(PARAMETERS)
 
+# Measuring takes half as long again, so it is done where modules are tried one by one or together.
 test: $(TEST)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "$(UNMEASURED)"
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) -m "not ($(UNMEASURED))"
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+test-unit test-integration test-performance test-quality: test-%: $(TEST)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m $*
 
 # Kills at every write of a run, and at random moments.
 test-faults: $(TEST)
@@ -98,12 +105,16 @@ bench-loop: $(RUN)
 bench-watching: $(RUN)
 	$(BIN)/python benchmarks/watching.py
 
+bench-sizes: $(RUN)
+	$(BIN)/python benchmarks/sizes.py
+
 clean:
 	rm -rf $(VENV) build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 help:
 	@echo "make run    set up, then run $(PARAMETERS) to a verdict (PARAMETERS=... for another file)"
 	@echo "make test   set up, then run all tests and measure their coverage"
+	@echo "make test-unit, -integration, -performance, -quality  run one kind of tests"
 	@echo "make test-faults  kill runs at every write and at random, and compare what is left (an hour)"
 	@echo "make test-browser  drive the controller notebook in Chromium (minutes)"
 	@echo "make lab    set up, then open the controller notebook in JupyterLab"
@@ -123,6 +134,7 @@ help:
 	@echo "make bench-refinement  measure what each ingredient of refinement adds (half an hour)"
 	@echo "make bench-loop  measure what a run takes beside its epochs (a quarter of an hour)"
 	@echo "make bench-watching  measure how fast a run is looked at, and a thousand (a minute)"
+	@echo "make bench-sizes  measure time and memory of runs of three sizes (an hour)"
 	@echo "make clean  remove the environment and all caches, but no run"
 
 $(RUN): | $(BIN)/python

@@ -19,56 +19,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from bondx_lib.artefacts import canonical_json
 from bondx_lib.errors import BadInput, RunBusy, RunLogDamaged, RunLogNewer, nearest
+from bondx_lib.events import KINDS, Ending, Stage, problem
 
 LOG_NAME: Final = "events.jsonl"
 LOCK_NAME: Final = "run.lock"
 LOG_VERSION: Final = 2
 GENESIS: Final = "0" * 64
+FIRST: Final = "run_started"
+NOT_FIRST: Final = f"a log begins with {FIRST}, and has no other"
 
-KINDS: Final[dict[str, frozenset[str]]] = {
-    kind: frozenset(fields.split())
-    for kind, fields in {
-        "run_started": "log_version name version schema_version parameters_digest gates_digest "
-        "gates parameters pid process_start",
-        "market_drawn": "market rows digest",
-        "epoch_started": "epoch attempt kernel",
-        "stage_started": "epoch stage",
-        "dataset_rejected": "epoch draw stream findings reason",
-        "dataset_accepted": "epoch draw stream mix rows bonds issuers digest findings quality band",
-        "model_trained": "epoch model seconds rows digest",
-        "model_scored": "epoch model role scores",
-        "models_judged": "epoch findings refused",
-        "champion_promoted": "epoch model difference low high reason",
-        "champion_kept": "epoch model difference low high reason",
-        "draw_steered": "epoch mix reasons",
-        "epoch_committed": "epoch quality skills artefacts",
-        "epoch_failed": "epoch attempt error message retry",
-        "epoch_blocked": "epoch findings advice",
-        "assessed": "epoch status reason rules patience_left",
-        "paused": "epoch",
-        "continued": "epoch",
-        "options_compared": "gains",
-        "champions_examined": "findings artefacts",
-        "audit_opened": "scores",
-        "datasets_written": "files",
-        "run_interrupted": "signal",
-        "run_resumed": "epoch pid process_start",
-        "run_finished": "status reason exit_code artefacts",
-        "pack_failed": "error message",
-    }.items()
-}
-"""Every kind of event and the fields it must have."""
-OPTIONAL: Final[dict[str, frozenset[str]]] = {
-    "run_started": frozenset({"code", "computed_with", "parent"})
-}
-"""Fields that it may have besides: older logs lack them."""
-
-STAGES: Final = ("generate", "gate", "train", "evaluate", "judge", "promote", "commit")
-ENDED: Final = ("converged", "plateaued", "epoch_limit", "blocked", "failed", "stopped")
+STAGES: Final[tuple[str, ...]] = get_args(Stage)
+ENDED: Final[tuple[str, ...]] = get_args(Ending)
 
 
 @dataclass(frozen=True)
@@ -82,9 +47,9 @@ class Event:
     at
         Time of writing, UTC, ISO 8601.
     kind
-        One of :data:`KINDS`.
+        One of :data:`bondx_lib.events.KINDS`.
     fields
-        What happened.
+        What happened, as that kind says it.
     prev, digest
         SHA-256 of the previous line and of this one.
     """
@@ -139,14 +104,17 @@ class Journal:
         Raises
         ------
         ValueError
-            When the kind is unknown, a field is missing or unknown, or a value is no strict JSON.
+            When the kind is unknown or out of place, its fields are not those of the kind, or a
+            value is no strict JSON.
         RunBusy
             When another process has written to the log in the meantime.
         """
-        _check_fields(event, fields)
+        if (event == FIRST) != (self._seq == 0):
+            raise ValueError(NOT_FIRST)
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         record = {"seq": self._seq, "at": at, "event": event, "prev": self._head, **fields}
         line = (canonical_json(record) + "\n").encode()
+        _check_fields(event, json.loads(canonical_json(fields)))
         with self.path.open("ab", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if os.fstat(file.fileno()).st_size != self._size:
@@ -551,23 +519,33 @@ def _event(line: bytes, source: str, seq: int, head: str) -> Event:
     if stated_seq != seq or prev != head:
         raise RunLogDamaged(source, number, "does not follow the line before it")
     version = record.get("log_version")
-    if kind == "run_started" and isinstance(version, int) and version > LOG_VERSION:
+    if kind == FIRST and isinstance(version, int) and version > LOG_VERSION:
         what = f"is of log version {version}; this one reads {LOG_VERSION}"
         raise RunLogNewer(source, number, what)
     try:
         _check_fields(kind, record)
     except ValueError as error:
         raise RunLogDamaged(source, number, str(error)) from error
+    if (kind == FIRST) != (seq == 0):
+        raise RunLogDamaged(source, number, NOT_FIRST)
+    if not _is_time(at):
+        raise RunLogDamaged(source, number, f"its time is no time: {at!r:.60}")
     return Event(seq, at, kind, record, prev, hashlib.sha256(line).hexdigest())
 
 
+def _is_time(stated: Any) -> bool:
+    """Say whether something is a time with its zone, as ISO 8601 writes it."""
+    try:
+        return datetime.fromisoformat(stated).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
 def _check_fields(kind: str, fields: Mapping[str, Any]) -> None:
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"{kind!r} is no kind of event; nearest: {nearest(str(kind), KINDS)!r}")
-    known = KINDS[kind] | OPTIONAL.get(kind, frozenset())
-    missing, unknown = KINDS[kind] - set(fields), set(fields) - known
-    if missing or unknown:
-        raise ValueError(f"{kind} lacks {sorted(missing)} or does not know {sorted(unknown)}")
+    if wrong := problem(kind, fields):
+        raise ValueError(wrong)
 
 
 def _recorded(path: Path) -> tuple[int | None, str | None]:

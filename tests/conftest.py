@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-FOLDERS = ("integration", "performance", "faults", "fuzz")
+FOLDERS = ("integration", "performance", "faults", "fuzz", "browser", "quality")
 
 _HOME = tempfile.mkdtemp(prefix="bondx-tests-")
 

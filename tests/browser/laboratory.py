@@ -23,10 +23,12 @@ from bondx_lib.runner import control
 ROOT: Final = Path(__file__).resolve().parents[2]
 START_SECONDS: Final = 90
 BLOCK: Final = "block"
+BLOCKED: Final = "blocked"
 """While this file is there, the last cell of the controller's notebook keeps the kernel busy."""
 BLOCKING_CELL: Final = f"""\
 import time
 while (root / "{BLOCK}").exists():
+    (root / "{BLOCKED}").touch()
     time.sleep(0.1)
 """
 SETTINGS: Final = Path("lab/user-settings/@jupyterlab/apputils-extension")
@@ -96,6 +98,11 @@ class Laboratory:
     def unblock(self) -> None:
         """Let it end."""
         (self.house / BLOCK).unlink(missing_ok=True)
+
+    @property
+    def blocked(self) -> bool:
+        """Say whether the last cell has come to work."""
+        return (self.house / BLOCKED).exists()
 
     def _add_blocking_cell(self) -> None:
         path = self.house / "notebooks" / "controller.ipynb"

@@ -69,6 +69,8 @@ def test_progress_moves_while_another_cell_blocks_the_kernel(visit: Open) -> Non
     one.lab.block()
     try:
         one.ask_to_run_all()
+        while not one.lab.blocked:
+            one.page.wait_for_timeout(100)
         before = one.state.inner_text()
         expect(one.state).not_to_have_text(before, timeout=PATIENCE_MS)
         assert one.kernel_is_busy

@@ -51,9 +51,12 @@ def write(
         {"name": "models_converged", "holds": status == "converged", "observed": 0.0002,
          "threshold": 0.001, "sentence": "The last 3 epochs gained less than 0.001."},
     ]  # fmt: skip
-    journal.append(
-        "assessed", epoch=epochs, status=status, reason=reason, rules=rules, patience_left=0
-    )
+    if epochs:
+        ended = status in ("converged", "plateaued", "epoch_limit")
+        journal.append(
+            "assessed", epoch=epochs, status=status if ended else "running", reason=reason,
+            rules=rules, patience_left=0,
+        )  # fmt: skip
     files: dict[str, str] = {}
     if gains is not None:
         journal.append("options_compared", gains=gains)
@@ -146,7 +149,7 @@ def _epoch(journal: runlog.Journal, epoch: int, models: tuple[str, ...]) -> None
     draw = int(epoch == 2)
     journal.append(
         "dataset_accepted", epoch=epoch, draw=draw, stream=stream, mix={}, rows=5400, bonds=150,
-        issuers=60, digest=DIGEST, findings=findings(epoch), quality=0.94 + epoch / 300,
+        issuers=60, digest=DIGEST, findings=findings(epoch), quality=min(0.94 + epoch / 300, 1.0),
         band="excellent",
     )  # fmt: skip
     for model in models:
@@ -158,7 +161,11 @@ def _epoch(journal: runlog.Journal, epoch: int, models: tuple[str, ...]) -> None
     promoted = epoch - (epoch + 1) % 2
     skills = {model: scores(model, promoted)["skill"] for model in models}
     journal.append(
-        "epoch_committed", epoch=epoch, quality=0.94 + epoch / 300, skills=skills, artefacts={}
+        "epoch_committed",
+        epoch=epoch,
+        quality=min(0.94 + epoch / 300, 1.0),
+        skills=skills,
+        artefacts={},
     )
 
 

@@ -14,11 +14,8 @@ from hypothesis import strategies as st
 from bondx_lib import runlog
 from bondx_lib.errors import BadInput, RunBusy, RunLogDamaged
 
-START = {
-    "log_version": 1, "name": "t", "version": "0", "schema_version": 1, "parameters_digest": "p",
-    "gates_digest": "g", "gates": {}, "parameters": {"max_epochs": 3}, "pid": 1,
-    "process_start": None,
-}  # fmt: skip
+from . import report_factory
+from .log_lines import FINDING, START
 
 
 @pytest.fixture
@@ -117,6 +114,9 @@ def test_a_writer_that_was_left_behind_can_not_write(log):
         ("paused", {}, "lacks"),
         ("paused", {"epoch": 1, "extra": 2}, "does not know"),
         ("paused", {"epoch": float("nan")}, "no place in JSON"),
+        ("paused", {"epoch": True}, "epoch is True: input should be a valid integer"),
+        ("run_started", START, "begins with run_started, and has no other"),
+        ("datasets_written", {"files": {"../x": "a" * 64}}, "inside the run folder"),
     ],
 )
 def test_only_registered_events_can_be_written(log, kind, fields, message):
@@ -219,16 +219,17 @@ def test_replay_tells_the_story(log, tmp_path):
     """The state after each event is what the events say; running without a holder is lost."""
     journal = runlog.Journal(log)
     journal.append("epoch_started", epoch=1, attempt=2, kernel="warm")
-    finding = {"gate": "coverage", "verdict": "pass"}
+    finding = FINDING
     journal.append("dataset_rejected", epoch=1, draw=0, stream="s", findings=[finding], reason="r")
     journal.append(
         "dataset_accepted", epoch=1, draw=1, stream="s", mix={}, rows=5, bonds=2, issuers=1,
-        digest="d", findings=[finding], quality=0.9, band="good",
+        digest="d" * 64, findings=[finding], quality=0.9, band="good",
     )  # fmt: skip
-    journal.append("model_trained", epoch=1, model="spread", seconds=0.5, rows=3, digest="m")
+    journal.append("model_trained", epoch=1, model="spread", seconds=0.5, rows=3, digest="e" * 64)
     journal.append(
-        "model_scored", epoch=1, model="spread", role="challenger", scores={"skill": 0.4}
-    )
+        "model_scored", epoch=1, model="spread", role="challenger",
+        scores={**report_factory.scores("spread"), "skill": 0.4},
+    )  # fmt: skip
     journal.append(
         "models_judged", epoch=1, findings=[finding], refused={"spread": ["beats_floor"]}
     )

@@ -19,12 +19,7 @@ from bondx_lib.errors import BadInput, BondXError, RunBusy
 from bondx_lib.runner import control, detach, pulse
 
 from . import report_factory
-
-START = {
-    "log_version": 1, "name": "t", "version": "0", "schema_version": 1, "parameters_digest": "p",
-    "gates_digest": "g", "gates": {}, "parameters": {"max_epochs": 3}, "pid": 1,
-    "process_start": None,
-}  # fmt: skip
+from .log_lines import START
 
 POPEN = subprocess.Popen
 HOLD = """

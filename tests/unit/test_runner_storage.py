@@ -17,6 +17,8 @@ from bondx_lib import cli, runlog, trainer
 from bondx_lib.errors import BadInput
 from bondx_lib.runner import storage
 
+from .log_lines import START
+
 Usage = namedtuple("Usage", "total used free")
 
 
@@ -152,7 +154,7 @@ def test_a_line_that_does_not_fit_leaves_the_log_as_it_was(room: int, tmp_path: 
     """Half a line is taken back, so the log is valid at once and the next line can follow."""
     path = tmp_path / runlog.LOG_NAME
     journal = runlog.Journal(path)
-    journal.append("paused", epoch=1)
+    journal.append("run_started", **START)
     before = path.read_bytes()
     with Full(path, room) as file, pytest.raises(OSError, match="No space left"):
         runlog._write_whole(file, b"x" * 31 + b"\n", len(before))
@@ -177,7 +179,7 @@ def test_an_interrupted_line_is_taken_back(tmp_path: Path, monkeypatch: pytest.M
     with monkeypatch.context() as patched:
         patched.setattr(runlog.os, "fsync", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            journal.append("paused", epoch=1)
+            journal.append("run_started", **START)
     assert path.read_bytes() == b""
-    journal.append("paused", epoch=1)
+    journal.append("run_started", **START)
     assert len(runlog.read(path)) == 1

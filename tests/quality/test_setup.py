@@ -22,7 +22,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PROJECT, SETTINGS = (
+    tomllib.loads((ROOT / "pyproject.toml").read_text())[name] for name in ("project", "tool")
+)
 SETS = {"run": ["build"], "test": ["build", "test"], "dev": ["build", "test", "dev"],
         "benchmark": ["build", "benchmark"]}  # fmt: skip
 CONDA_NAMES = {"py-xgboost-cpu": "xgboost-cpu", "pandera-pandas": "pandera"}
@@ -244,7 +246,21 @@ def test_test_adds_to_run_and_serves_it(workshop: Path) -> None:
     make(workshop, "run")
     assert make(workshop, "test")[0] == "install test"
     assert make(workshop, "run") == ["bondx run"]
-    assert make(workshop, "test")[0] == "coverage erase"
+    assert make(workshop, "test") == [
+        "python -m", "coverage erase", "coverage run", "coverage combine", "coverage report",
+    ]  # fmt: skip
+
+
+def test_every_kind_of_test_is_run_once(workshop: Path) -> None:
+    """What is not measured and what is are parts of the whole; each kind has a target."""
+    make(workshop, "test")
+    first, _, second, *_ = (workshop / "calls").read_text().splitlines()[-5:]
+    unmeasured = first.split(" -m ")[-1]
+    assert second.endswith(f"-m not ({unmeasured})")
+    known = {line.split(":")[0] for line in SETTINGS["pytest"]["ini_options"]["markers"]}
+    assert set(unmeasured.split(" or ")) < known
+    for kind in known:
+        assert make(workshop, f"test-{kind}") == ["python -m"]
 
 
 def test_a_changed_lock_is_installed(workshop: Path) -> None:

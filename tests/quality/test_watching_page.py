@@ -11,7 +11,7 @@ from bondx_lib import cli, dashboard
 from bondx_lib.dashboard import exposition, html, runs, words
 from bondx_lib.runner import pulse
 
-from . import report_factory
+from ..unit import report_factory
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "watching.md").read_text(encoding="utf-8")

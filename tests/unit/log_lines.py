@@ -1,0 +1,19 @@
+"""Fields of events that tests of the log begin with."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from bondx_lib import parameters
+
+START: Final[dict[str, Any]] = {
+    "log_version": 1, "name": "t", "version": "0", "schema_version": 1,
+    "parameters_digest": "a" * 64, "gates_digest": "b" * 64, "gates": {},
+    "parameters": parameters.load(None, {"max_epochs": 3}).model_dump(mode="json"),
+    "pid": 1, "process_start": None,
+}  # fmt: skip
+FINDING: Final[dict[str, Any]] = {
+    "gate": "coverage", "slice": "all", "observed": 99.9, "interval": [99.5, 100.0],
+    "threshold": 90.0, "n": 100, "severity": "block", "verdict": "pass", "message": "Fine.",
+    "used": 0.1, "rows": [],
+}  # fmt: skip
