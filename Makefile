@@ -20,7 +20,7 @@ TEST := $(call installed,test)
 DEV := $(call installed,dev)
 BENCHMARK := $(call installed,benchmark)
 
-.PHONY: run test test-unit test-integration test-performance test-quality test-faults test-fuzz test-browser check lab lock realism calibrate ceilings reference benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping bench-refinement bench-loop bench-watching bench-sizes clean help
+.PHONY: run test test-unit test-integration test-performance test-quality test-faults test-fuzz test-browser check lab lock realism calibrate ceilings reference pages benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping bench-refinement bench-loop bench-watching bench-sizes clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
@@ -105,6 +105,9 @@ bench-loop: $(RUN)
 bench-watching: $(RUN)
 	$(BIN)/python benchmarks/watching.py
 
+pages: $(RUN)
+	$(BIN)/python docs/reference_pages.py
+
 bench-sizes: $(RUN)
 	$(BIN)/python benchmarks/sizes.py
 
@@ -134,6 +137,7 @@ help:
 	@echo "make bench-refinement  measure what each ingredient of refinement adds (half an hour)"
 	@echo "make bench-loop  measure what a run takes beside its epochs (a quarter of an hour)"
 	@echo "make bench-watching  measure how fast a run is looked at, and a thousand (a minute)"
+	@echo "make pages  write the reference pages in docs again from the code"
 	@echo "make bench-sizes  measure time and memory of runs of three sizes (an hour)"
 	@echo "make clean  remove the environment and all caches, but no run"
 

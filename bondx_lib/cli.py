@@ -20,9 +20,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from bondx_lib.errors import BadInput, BondXError, EpochFailed, GateBlocked, nearest
+from bondx_lib.errors import BadInput, BondXError, EpochFailed, ExitCode, nearest
 
-INTERRUPTED: Final = 130
 DEBUG: Final = "--debug"
 NEWEST: Final = ""
 """Stands for a folder that was left out."""
@@ -68,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report_error(error, error.exit_code, words)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -499,7 +498,7 @@ def _work(options: argparse.Namespace, job: Callable[[Callable[[Path], None]], A
     if state.status == "interrupted":
         for folder in opened:
             print(f"go on with: bondx resume {folder}")
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     return int(state.exit_code or 0)
 
 
@@ -550,7 +549,7 @@ def _sweep(options: argparse.Namespace) -> int:
         code = sweep.start(plan, say, lambda made: _opened_sweep(made, opened))
         (folder,) = opened
     _show_sweep(folder, as_json=False)
-    if code == INTERRUPTED:
+    if code == ExitCode.INTERRUPTED:
         print(f"go on with: bondx sweep --resume {folder}")
     return int(code)
 
@@ -760,7 +759,7 @@ def _generate(options: argparse.Namespace) -> int:
             )  # fmt: skip
         except KeyboardInterrupt:
             print("interrupted; the same command goes on where it stopped", file=sys.stderr)
-            return INTERRUPTED
+            return ExitCode.INTERRUPTED
     print(f"{manifest['rows']:,} rows of {manifest['bonds']:,} bonds in {options.output}")
     if options.digest:
         print(f"digest: {generation.content_digest(options.output)}")
@@ -804,7 +803,7 @@ def _validate(options: argparse.Namespace) -> int:
         _print_json(found)
     else:
         validation.show(found, every=options.all)
-    return GateBlocked.exit_code if checked.blocked else 0
+    return ExitCode.REFUSED if checked.blocked else 0
 
 
 def _realism(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import reprlib
 from collections.abc import Iterable
+from enum import IntEnum
 from typing import Final
 
 _SHORT: Final = reprlib.Repr()
@@ -12,6 +13,29 @@ _SHORT: Final = reprlib.Repr()
 _SHORT.maxlevel = 3
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 120
 _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxset = _SHORT.maxdict = 8
+
+
+class ExitCode(IntEnum):
+    """What every command ends with.
+
+    >>> ExitCode.REFUSED.value, ExitCode.REFUSED.meaning
+    (3, 'a blocking gate refused the data or the models')
+    """
+
+    meaning: str
+
+    DONE = 0, "done: what was asked for is there, and two things that were compared are equal"
+    FAILED = 1, "failed, or two things that were compared differ; worth a look at the log"
+    BAD_INPUT = 2, "something given cannot be used; nothing was written"
+    REFUSED = 3, "a blocking gate refused the data or the models"
+    INTERRUPTED = 130, "interrupted; a run can be resumed"
+
+    def __new__(cls, value: int, meaning: str) -> ExitCode:
+        """Give a number its meaning."""
+        one = int.__new__(cls, value)
+        one._value_ = value
+        one.meaning = meaning
+        return one
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -27,7 +51,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 class BondXError(Exception):
     """Base of all errors that the project raises on purpose."""
 
-    exit_code = 1
+    exit_code: int = ExitCode.FAILED
 
 
 class BadInput(BondXError):
@@ -47,7 +71,7 @@ class BadInput(BondXError):
         The nearest known name, if a name was wrong.
     """
 
-    exit_code = 2
+    exit_code = ExitCode.BAD_INPUT
 
     def __init__(
         self,
@@ -116,7 +140,7 @@ class RunBusy(BadInput):
 class GateBlocked(BondXError):
     """A blocking gate refused the data and the redraws are used up."""
 
-    exit_code = 3
+    exit_code = ExitCode.REFUSED
 
     def __init__(self, message: str, gates: tuple[str, ...] = ()) -> None:
         super().__init__(message, gates)

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import yaml
 from pydantic import (
@@ -570,9 +570,16 @@ def _type_name(annotation: Any) -> str:
     if annotation in names:
         return names[annotation]
     arguments = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return "one of " + ", ".join(str(value) for value in arguments)
+    if get_origin(annotation) is dict:
+        return "names with values"
     if Ellipsis in arguments:
         return f"list of {_type_name(arguments[0])}"
-    return "one of " + ", ".join(str(value) for value in arguments)
+    if get_origin(annotation) is tuple:
+        return f"list of {len(arguments)}"
+    kinds = [_type_name(kind) for kind in arguments if kind is not type(None)]
+    return " or ".join([*kinds, *(["null"] if type(None) in arguments else [])])
 
 
 def _range(info: FieldInfo) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from bondx_lib import runlog
+from bondx_lib import events, runlog
 from bondx_lib.artefacts import plain
 from bondx_lib.dashboard.views import Watcher, left_text, live_state, mean_skill
 from bondx_lib.dashboard.words import STATE_WORDS, duration, number, time_of
@@ -214,4 +214,6 @@ def _tail(file: BinaryIO, start: int, end: int) -> list[bytes]:
 def _event(line: bytes) -> runlog.Event:
     fields = json.loads(line)
     seq, at, kind, prev = (fields.pop(name) for name in ("seq", "at", "event", "prev"))
+    if wrong := events.problem(kind, fields):
+        raise ValueError(wrong)
     return runlog.Event(seq, at, kind, fields, prev, "")

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Final
 
+from bondx_lib.errors import ExitCode
+
 ASK: Final = (signal.SIGINT, signal.SIGTERM)
-INTERRUPTED: Final = 130
-"""Exit code of a run that was interrupted."""
 
 
 @contextlib.contextmanager
@@ -31,7 +31,7 @@ def heeded(interrupt: Callable[[str], None]) -> Iterator[bool]:
         return
 
     def at_once(number: int, frame: FrameType | None) -> None:
-        os._exit(INTERRUPTED)
+        os._exit(ExitCode.INTERRUPTED)
 
     def cleanly(number: int, frame: FrameType | None) -> None:
         for name in ASK:

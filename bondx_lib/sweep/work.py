@@ -22,16 +22,17 @@ from typing import Final
 
 from bondx_lib import evidence, runlog
 from bondx_lib.dashboard import Watcher
-from bondx_lib.errors import BadInput, GateBlocked, RunLogDamaged
+from bondx_lib.errors import BadInput, ExitCode, RunLogDamaged
 from bondx_lib.sweep import comparison, text
 from bondx_lib.sweep import plan as plans
 
 POLL_SECONDS: Final = 0.2
 LOGS_NAME: Final = "logs"
 PROGRAM: Final = (sys.executable, "-m", "bondx_lib")
-INTERRUPTED: Final = 130
-LOST: Final = 1
-WORST_FIRST: Final = (1, 2, 130, 3)
+LOST: Final = ExitCode.FAILED
+WORST_FIRST: Final = (
+    ExitCode.FAILED, ExitCode.BAD_INPUT, ExitCode.INTERRUPTED, ExitCode.REFUSED,
+)  # fmt: skip
 """Exit codes of runs, worst first: failed, bad input, interrupted, blocked."""
 STOP_SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -167,8 +168,8 @@ def _work(folder: Path, plan: plans.Plan, say: Say) -> int:
             codes[name] = _ended(folder, name, code, say)
             comparison.write(comparison.of_sweep(folder, plan))
         comparison.write(comparison.of_sweep(folder, plan))
-    unfinished = len(codes) < len(plan.runs) or INTERRUPTED in codes.values()
-    return INTERRUPTED if asked.times and unfinished else worst(codes.values())
+    unfinished = len(codes) < len(plan.runs) or ExitCode.INTERRUPTED in codes.values()
+    return ExitCode.INTERRUPTED if asked.times and unfinished else worst(codes.values())
 
 
 def _drive(
@@ -243,14 +244,15 @@ def _resumed(run_dir: Path) -> list[str]:
 
 def _ended(folder: Path, name: str, code: int, say: Say) -> int:
     """Say how a run has ended, and return its exit code."""
-    code = INTERRUPTED if code == -signal.SIGINT else code if code >= 0 else LOST
+    code = ExitCode.INTERRUPTED if code == -signal.SIGINT else code if code >= 0 else LOST
     found = comparison.run_folder(folder, name)
-    stopped = "interrupted before it had begun" if code == INTERRUPTED else "has no run folder"
+    early = code == ExitCode.INTERRUPTED
+    stopped = "interrupted before it had begun" if early else "has no run folder"
     try:
         say(text.event(name, stopped if found is None else Watcher(found).look().state_text))
     except RunLogDamaged as error:
         say(text.event(name, str(error)))
-    if code not in (0, GateBlocked.exit_code, INTERRUPTED):
+    if code not in (0, ExitCode.REFUSED, ExitCode.INTERRUPTED):
         log = folder / LOGS_NAME / f"{name}.log"
         say(text.event(name, f"exit code {code}, see {log}"))
         say(text.event(name, _last_line(log)))

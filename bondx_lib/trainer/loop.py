@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from bondx_lib import artefacts, engine, epoch, evidence, runlog
 from bondx_lib import parameters as parameter_files
-from bondx_lib.errors import BadInput, EpochFailed, GateBlocked
+from bondx_lib.errors import BadInput, EpochFailed, ExitCode, GateBlocked
 from bondx_lib.parameters import Parameters
 from bondx_lib.runner import control, logs, pulse, signals, storage
 from bondx_lib.trainer import closing, opening
@@ -28,8 +28,8 @@ from bondx_lib.trainer import closing, opening
 log = logging.getLogger("bondx")
 
 EXIT_CODES: Final = {
-    "converged": 0, "plateaued": 0, "epoch_limit": 0, "stopped": 0, "failed": 1, "blocked": 3,
-    "interrupted": signals.INTERRUPTED,
+    **dict.fromkeys(("converged", "plateaued", "epoch_limit", "stopped"), ExitCode.DONE),
+    "failed": ExitCode.FAILED, "blocked": ExitCode.REFUSED, "interrupted": ExitCode.INTERRUPTED,
 }  # fmt: skip
 PAUSE_POLL_SECONDS: Final = 0.5
 

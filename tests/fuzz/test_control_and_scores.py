@@ -21,6 +21,8 @@ from ..unit import report_factory
 from . import damage
 from .test_readers import often, one_sentence, seldom
 
+LONGEST = 80
+"""Lines: a list of every column that is missing, at worst."""
 NAMES = (*control.WISHES, pulse.NAME, "continue", "..pause", "é", "a" * 200)
 
 
@@ -135,7 +137,7 @@ def test_files_to_score(suffix: str, champions: Path, bonds: pd.DataFrame, tmp_p
     def score(content: bytes) -> None:
         given_file.write_bytes(content)
         made = None
-        with one_sentence(given_file.parent, lines=40):
+        with one_sentence(given_file.parent, lines=LONGEST):
             made = scoring.score(champions, given_file, output, overwrite=True)
         assert [path.name for path in output.parent.iterdir()] == (["scores.csv"] if made else [])
         if made:

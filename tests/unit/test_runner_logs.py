@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bondx_lib import cli, engine, evidence, parameters, trainer
-from bondx_lib.errors import BondXError, EpochFailed
+from bondx_lib.errors import BondXError, EpochFailed, ExitCode
 from bondx_lib.evidence import verifier
 from bondx_lib.runner import detach, logs, signals, storage
 
@@ -245,7 +245,7 @@ def test_a_second_signal_ends_at_once() -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "SIGINT\n"
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == signals.INTERRUPTED
+    assert process.wait(20) == ExitCode.INTERRUPTED
     process.communicate()
 
 
