@@ -55,7 +55,7 @@ def _replaced(name: str, old: str, new: str) -> Callable[[Path], None]:
          "result.json: was changed after epoch 1"),
         (lambda folder: (folder / "markets/benchmark/truth.parquet").unlink(),
          "the benchmark market is not the one that was drawn"),
-        (_replaced("events.jsonl", '"stage":"train"', '"stage":"brain"'),
+        (_replaced("events.jsonl", '"stage":"train"', '"stage":"judge"'),
          "events.jsonl: line {after}: does not follow the line before it"),
         (_replaced("events.jsonl", '"event":"stage_started"', '"event":"stage_skipped"'),
          "is no kind of event; nearest: 'stage_started'"),

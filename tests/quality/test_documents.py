@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -67,6 +68,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "parameters", home / "parameters")
     for name in ("default.yaml", "small.yaml"):
         (home / "parameters" / name).write_text(SMALL)
+    (home / "parameters" / "stressed.yaml").write_text(SMALL + "scenario: recession\n")
     (home / "parameters" / "sweep_example.yaml").write_text(
         "name: tiny\ngrid: {dataset_size: [50]}\n"
     )
@@ -81,7 +83,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     other.rename(home / "runs" / "RUN_B")
     for name in ("RUN_A", "a", "b", "20260101T000000Z-default-1a2b3c"):
         shutil.copytree(home / "runs" / "RUN", home / "runs" / name)
-    _cut(Path(shutil.copytree(home / "runs" / "RUN", home / "runs" / "folder")))
+    shutil.copy(home / "runs" / "RUN" / runlog.LOG_NAME, home)
     rows = market.simulate(parameters.default(), "docs", bonds=30).panel
     rows = rows[~schema.range_violations(rows, "panel").any(axis=1)]
     rows.to_csv(home / "bonds.csv", index=False)
@@ -98,8 +100,11 @@ def _invented_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
-def _cut(run_dir: Path) -> None:
-    """Leave a run as it was after its first epoch."""
+def _interrupted(house: Path) -> None:
+    """Put a run there as it was after its first epoch."""
+    run_dir = house / "runs" / "folder"
+    shutil.rmtree(run_dir, ignore_errors=True)
+    shutil.copytree(house / "runs" / "RUN", run_dir)
     log = run_dir / runlog.LOG_NAME
     lines = log.read_bytes().splitlines(keepends=True)
     events = [json.loads(line)["event"] for line in lines]
@@ -120,6 +125,10 @@ def test_commands(
     """Each ends with 0; those of make name a target that is there."""
     here.without_kernels(monkeypatch)
     monkeypatch.chdir(house)
+    _interrupted(house)
+    if block.text.startswith("#!"):
+        _execute(block.text, house)
+        return
     for command in _commands(block):
         program, *words = shlex.split(command)
         if program in NOT_RUN:
@@ -137,6 +146,18 @@ def test_commands(
             subprocess.run([program, *words], cwd=house / "runs" / "RUN", check=True)
         else:
             assert "data_dictionary" in command, f"nobody knows how to try {command}"
+
+
+def _execute(script: str, house: Path) -> None:
+    """Run a script of its own, where bondx is on the path."""
+    path = house / "script.sh"
+    path.write_text(script)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["sh", path], env=environment, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "pack id" in done.stdout
 
 
 def test_commands_within_sentences(capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,7 +193,7 @@ def test_files(block: Block, house: Path) -> None:
     path = house / "block.yaml"
     path.write_text(block.text)
     reader: Callable[[Path], object] = (
-        sweep.plan.read if block.page == "sweeps.md" else parameters.load
+        sweep.plan.read if "grid:" in block.text or block.page == "sweeps.md" else parameters.load
     )
     assert reader(path)
 
@@ -180,10 +201,13 @@ def test_files(block: Block, house: Path) -> None:
 @pytest.mark.parametrize("block", list(_blocks("python")))
 def test_code(block: Block, house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It runs with the names that its page speaks of."""
-    code = compile(block.text.replace("<folder>", "RUN"), f"{block.page}:{block.line}", "exec")
+    folder = "folder" if "resume(" in block.text else "RUN"
+    code = compile(block.text.replace("<folder>", folder), f"{block.page}:{block.line}", "exec")
     if block.text.startswith(FRAGMENTS):
         return
+    here.without_kernels(monkeypatch)
     monkeypatch.chdir(house)
+    _interrupted(house)
     for register in ("bondx_lib.gates.register", "bondx_lib.models.register"):
         monkeypatch.setattr(sys.modules[register], "_added", {})
     if block.page == "sweeps.md" and not list((house / "runs").glob("*-sweep-*")):
