@@ -38,7 +38,6 @@ Limit = float | Annotated[list[float], Field(min_length=2, max_length=2)]
 Severity = Literal["block", "warn", "info"]
 Stage = Literal["generate", "gate", "train", "evaluate", "judge", "promote", "commit"]
 Ending = Literal["converged", "plateaued", "epoch_limit", "blocked", "failed", "stopped"]
-Row = dict[str, str | float | None]
 
 
 class Strict(BaseModel):
@@ -61,6 +60,49 @@ class Finding(Strict):
     message: str
     used: float | None
     rows: list[Count]
+
+
+class Segment(Strict):
+    """The loss in one segment of the rows, beside that of no model."""
+
+    by: Name
+    segment: str
+    rows: Count
+    loss: float
+    floor: float
+    low: float | None
+    high: float | None
+
+
+class Decile(Strict):
+    """Predicted and observed frequency in one tenth of the predictions."""
+
+    rows: Count
+    predicted: float
+    observed: float
+    low: float
+    high: float
+
+
+class Coverage(Strict):
+    """How many cases lie inside the prediction interval, and how wide it is."""
+
+    rating: str
+    rows: Count
+    coverage: float
+    low: float | None
+    high: float | None
+    width: float | None
+
+
+class Recall(Strict):
+    """How many of the rows with one kind of damage are found."""
+
+    kind: Name
+    rows: Number
+    recall: float
+    low: float
+    high: float
 
 
 class Scores(Strict):
@@ -102,10 +144,10 @@ class Scores(Strict):
     calibration_slope_low: float | None
     calibration_slope_high: float | None
     alert_rate: float | None
-    segments: list[Row]
-    deciles: list[Row]
-    coverage: list[Row]
-    recalls: list[Row]
+    segments: list[Segment]
+    deciles: list[Decile]
+    coverage: list[Coverage]
+    recalls: list[Recall]
 
 
 class Rule(Strict):

@@ -99,8 +99,18 @@ def events_page() -> str:
         parts.append(f"\n## {kind}\n\n{_sentence(model)}\n\n")
         parts += _table(("field", "type", "meaning"), map(_field, model.model_fields.items()))
     parts.append("\n## What fields are made of\n")
-    for part in (events.Finding, events.Scores, events.Rule, events.Gain, events.Setting,
-                 events.Parent):  # fmt: skip
+    for part in (
+        events.Finding,
+        events.Scores,
+        events.Segment,
+        events.Decile,
+        events.Coverage,
+        events.Recall,
+        events.Rule,
+        events.Gain,
+        events.Setting,
+        events.Parent,
+    ):
         names = ", ".join(f"`{name}`" for name in part.model_fields)
         parts.append(f"\n**{part.__name__}.** {_sentence(part)}\n{names}.\n")
     return "".join(parts)

@@ -251,11 +251,13 @@ def _worst(model: str, scores: Mapping[str, Any]) -> dict[str, Any] | None:
     judged = [row for row in scores["segments"] if row["floor"] > 0]
     if judged:
         worst = max(judged, key=lambda row: row["loss"] / row["floor"])
+        known = scores["loss"] is not None and scores["floor"]
+        overall = scores["loss"] / scores["floor"] if known else None
         low, high = (worst[end] and worst[end] / worst["floor"] for end in ("low", "high"))
         return {
             "model": model, "by": worst["by"], "segment": worst["segment"],
             "measure": "loss / floor", "value": worst["loss"] / worst["floor"],
-            "overall": scores["loss"] / scores["floor"], "low": low, "high": high,
+            "overall": overall, "low": low, "high": high,
             "rows": worst["rows"],
         }  # fmt: skip
     if not scores["recalls"]:

@@ -16,7 +16,9 @@ from bondx_lib import events, evidence, runlog
 
 from ..unit import report_factory
 from . import damage
-from .test_readers import VIEWS, often, one_sentence
+from .test_readers import TIMES, VIEWS, often, one_sentence
+
+pytestmark = pytest.mark.timeout(300 * TIMES)
 
 
 def chained(records: list[dict[str, Any]]) -> bytes:
