@@ -42,6 +42,40 @@ SWEEP_EXAMPLE: Final = "bondx sweep -f parameters/sweep_example.yaml"
 
 VALIDATE_EXAMPLE: Final = "bondx validate bonds.csv --map MAP.yaml --html findings.html"
 
+WORK_EXITS: Final = {
+    ExitCode.DONE: "a stopping rule has spoken, it was asked to stop, or --detach began it",
+    ExitCode.FAILED: "an epoch's code failed, or the disk, or the evidence could not be written",
+    ExitCode.REFUSED: "a blocking gate refused every draw, or the champions",
+    ExitCode.INTERRUPTED: "Ctrl-C, SIGTERM, a closed terminal, bondx abort: bondx resume goes on",
+}
+EXITS: Final[dict[str, dict[ExitCode, str]]] = {
+    "run": WORK_EXITS,
+    "resume": WORK_EXITS,
+    "sweep": {
+        ExitCode.DONE: "every run ended by a stopping rule or on request",
+        ExitCode.FAILED: "one or more runs failed or died",
+        ExitCode.REFUSED: "a blocking gate refused one or more runs, and none failed",
+        ExitCode.INTERRUPTED: "interrupted before all runs had ended: bondx sweep --resume",
+    },
+    "watch": {ExitCode.DONE: "the run has ended, however, or the viewer left"},
+    "status": {ExitCode.DONE: "the run was found, however it stands"},
+    "validate": {
+        ExitCode.DONE: "no blocking gate fails",
+        ExitCode.REFUSED: "a blocking gate fails; the findings are written all the same",
+    },
+    "generate": {ExitCode.INTERRUPTED: "interrupted: the same command goes on"},
+    "realism": {ExitCode.FAILED: "less than 90 % of the figures with enough data agree"},
+    "verify": {
+        ExitCode.DONE: "nothing has changed; with --replay: and all came out the same",
+        ExitCode.FAILED: "something has changed, or came out otherwise",
+    },
+    "compare": {
+        ExitCode.DONE: "compared, whatever was found",
+        ExitCode.FAILED: "with --fail-if-worse: a skill of the second run is worse",
+    },
+}
+"""What the exit codes of a command mean, where they say more than :class:`ExitCode` does."""
+
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -109,11 +143,18 @@ def _parser() -> argparse.ArgumentParser:
     for name, (command, summary, example, options) in _COMMANDS.items():
         sub = commands.add_parser(
             name, help=summary, description=summary[0].upper() + summary[1:] + ".",
-            epilog=f"example: {example}",
+            epilog=f"example: {example}\n\n{_exit_codes(name)}".rstrip(),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
         options(sub)
         sub.set_defaults(command=command)
     return parser
+
+
+def _exit_codes(name: str) -> str:
+    """Return what the exit codes of a command mean where they say more than everywhere."""
+    lines = [f"{code.value:<3} {meaning}" for code, meaning in EXITS.get(name, {}).items()]
+    return "\n".join(["exit codes:", *(f"  {line}" for line in lines)]) if lines else ""
 
 
 def _overview(options: argparse.Namespace) -> int:
@@ -224,6 +265,10 @@ def _export_options(parser: argparse.ArgumentParser) -> None:
 def _compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", metavar="RUN_A", help="run folder, or the name of one in --output")
     parser.add_argument("second", metavar="RUN_B", help="the run to hold against it")
+    parser.add_argument(
+        "--fail-if-worse", action="store_true",
+        help="end with 1 if a skill of the second run is worse, intervals apart",
+    )  # fmt: skip
     _base_option(parser)
     _json_option(parser)
 
@@ -741,7 +786,8 @@ def _compare(options: argparse.Namespace) -> int:
         _print_json(found)
     else:
         print(evidence.as_text(found))
-    return 0
+    worse = any(row["verdict"] == "worse" for row in found["scores"])
+    return ExitCode.FAILED if worse and options.fail_if_worse else ExitCode.DONE
 
 
 def _generate(options: argparse.Namespace) -> int:

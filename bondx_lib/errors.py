@@ -24,11 +24,11 @@ class ExitCode(IntEnum):
 
     meaning: str
 
-    DONE = 0, "done: what was asked for is there, and two things that were compared are equal"
-    FAILED = 1, "failed, or two things that were compared differ; worth a look at the log"
-    BAD_INPUT = 2, "something given cannot be used; nothing was written"
+    DONE = 0, "done"
+    FAILED = 1, "failed, or what was checked is not as it should be"
+    BAD_INPUT = 2, "something that was given cannot be used; nothing was written"
     REFUSED = 3, "a blocking gate refused the data or the models"
-    INTERRUPTED = 130, "interrupted; a run can be resumed"
+    INTERRUPTED = 130, "interrupted"
 
     def __new__(cls, value: int, meaning: str) -> ExitCode:
         """Give a number its meaning."""

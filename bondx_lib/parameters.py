@@ -34,6 +34,7 @@ ExportFormat = Literal["csv", "jsonl", "json", "parquet"]
 TUNABLE: Final = {"n_estimators": (1, 5000), "max_depth": (1, 16), "learning_rate": (0.001, 1)}
 """Least and largest value that tuning may try."""
 MODEL_RANGE: Final = f"{', '.join(MODELS)}, and models that packages add"
+LEARNER_RANGE: Final = "xgboost, random_forest, gradient_boosting, linear, and learners added"
 GATE_RANGE: Final = "names as `bondx gates` lists them"
 SCENARIO_RANGE: Final = f"one of {', '.join(SCENARIOS)}; several joined by +"
 
@@ -163,25 +164,35 @@ class ParameterRanges(_Block):
 class Advanced(_Block):
     """Options of the supervised models that are off by default."""
 
-    enable_hyperparameter_tuning: bool = Field(False, description="search over parameter_ranges")
+    enable_hyperparameter_tuning: bool = Field(
+        False, description="try settings out of parameter_ranges in every epoch"
+    )
     tuning_method: Literal["grid_search", "random", "optuna"] = Field(
-        "grid_search", description="how to search"
+        "grid_search",
+        description="how settings are picked: one after another, at random, or by Optuna",
     )
     trials_per_epoch: int = Field(
         4, ge=1, le=200, description="settings tried in each epoch; the search goes on in the next",
         json_schema_extra=_unit("trials"),
     )  # fmt: skip
     parameter_ranges: ParameterRanges = ParameterRanges()
-    enable_ensemble_methods: bool = Field(False, description="combine several base models")
+    enable_ensemble_methods: bool = Field(
+        False, description="put base_models in place of each model's own learners"
+    )
     ensemble_strategy: Literal["voting", "stacking"] = Field(
-        "voting", description="how to combine them"
+        "voting",
+        description="how base_models are combined: by their mean, or by weights that are learnt",
     )
     base_models: tuple[str, ...] = Field(
         ("xgboost", "random_forest", "gradient_boosting"), description="learners to combine",
-        min_length=1,
+        min_length=1, json_schema_extra={"range": LEARNER_RANGE},
     )  # fmt: skip
-    enable_feature_selection: bool = Field(False, description="keep the most telling features")
-    selection_method: Literal["mutual_info"] = Field("mutual_info", description="how to rank them")
+    enable_feature_selection: bool = Field(
+        False, description="let models learn from max_features features alone"
+    )
+    selection_method: Literal["mutual_info"] = Field(
+        "mutual_info", description="how features are ranked: by mutual information with the label"
+    )
     max_features: Annotated[int, Field(ge=1, le=500, description="features kept, at most")] = 20
 
     @field_validator("base_models", mode="before")
@@ -285,10 +296,12 @@ class Parameters(_Block):
         description="name of the run: letters, digits, - and _",
     )  # fmt: skip
     max_epochs: int = Field(
-        100, ge=1, le=10_000, description="epochs, at most", json_schema_extra=_unit("epochs")
-    )
+        100, ge=1, le=10_000, description="epochs after which a run ends, whatever other rules say",
+        json_schema_extra=_unit("epochs"),
+    )  # fmt: skip
     convergence_threshold: float = Field(
-        0.001, gt=0, lt=1, description="least gain in mean skill that counts as improvement",
+        0.001, gt=0, lt=1,
+        description="least gain in mean skill, per epoch, that counts as improvement",
         json_schema_extra=_unit("skill"),
     )  # fmt: skip
     quality_threshold: float = Field(

@@ -19,7 +19,7 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +32,15 @@ from bondx_lib.parameters import Parameters
 
 FILE_NAME: Final = "sweep.yaml"
 BASE_NAME: Final = "base.yaml"
-BLOCKS: Final = ("name", "base", "set", "grid", "runs", "workers")
+BLOCKS: Final = {
+    "name": "names the folder of the sweep; the only line that must be there",
+    "base": "parameters file that all runs share, its path seen from this file; else the defaults",
+    "set": "dotted keys with values that hold for every run",
+    "grid": "dotted keys, each with a list of values: one run for each combination",
+    "runs": "list of runs besides the grid, each with its name and its own set",
+    "workers": "runs side by side, 1 to 64; 1 if not given",
+}
+"""What a sweep file may hold, and what it is."""
 RUN_KEYS: Final = ("name", "set")
 MOST_RUNS: Final = 200
 MOST_WORKERS: Final = 64
@@ -309,7 +317,7 @@ def _workers(value: Any, source: str) -> int:
     return int(value)
 
 
-def _must_know(name: Any, known: Sequence[str], source: str, key: str) -> None:
+def _must_know(name: Any, known: Collection[str], source: str, key: str) -> None:
     if name not in known:
         raise BadInput("is not known", source=source, key=key, admissible=", ".join(known),
                        nearest=nearest(str(name), known))  # fmt: skip

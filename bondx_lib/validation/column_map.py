@@ -20,7 +20,13 @@ from bondx_lib import parameters, schema
 from bondx_lib.errors import BadInput, nearest
 from bondx_lib.intake import cells
 
-BLOCKS: Final = ("columns", "scale", "values", "missing")
+BLOCKS: Final = {
+    "columns": "our name: what the column is called in the file; equal names need no line",
+    "scale": "our name: the factor that turns their numbers into our unit",
+    "values": "our name: their words, each with ours; words that are not listed stay",
+    "missing": "texts that stand for a missing value, besides empty cells and the usual words",
+}
+"""What a column map may hold, and what it is."""
 COLUMNS: Final = schema.names("panel")
 
 

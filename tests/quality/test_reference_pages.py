@@ -11,7 +11,10 @@ from urllib.parse import unquote
 
 import pytest
 
+import bondx_lib
 from bondx_lib import cli, events, parameters
+from bondx_lib.sweep import plan
+from bondx_lib.validation import column_map
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -56,8 +59,27 @@ def test_pages_leave_nothing_out(pages: ModuleType) -> None:
         assert f"\n## {name}\n" in told["events.md"]
     for name in cli._COMMANDS:
         assert f"\n## {name}\n" in told["commands.md"]
+    for name in (*plan.BLOCKS, *column_map.BLOCKS):
+        assert f"| `{name}` | " in told["parameters.md"]
+    for name in cli.EXITS:
+        assert f"`bondx {name}`" in told["exit_codes.md"]
+    for name in bondx_lib.__all__:
+        assert f"\n### {name}\n" in told["api.md"]
     for page in told.values():
         assert "|  |" not in page, "a cell is empty"
+
+
+def test_the_pages_say_it_in_words(pages: ModuleType) -> None:
+    """Known answers: ranges, choices, sections of a docstring, a default as in YAML."""
+    rows = {row["key"]: row for row in parameters.describe()}
+    assert pages._admissible(rows["max_epochs"]) == "integer, 1 to 10,000"
+    assert pages._admissible(rows["convergence_threshold"]) == "number, between 0 and 1"
+    assert pages._admissible(rows["advanced.ensemble_strategy"]) == "`voting` or `stacking`"
+    assert pages._default(rows["advanced.base_models"]["default"]).startswith("`[xgboost, ")
+    text = "Do.\n\nParameters\n----------\na, b\n    Sides.\n\nReturns\n-------\nint\n    Area.\n"
+    assert list(pages._sections(text)) == [
+        ("Parameters", [("`a`, `b`", "Sides.")]), ("Returns", [("`int`", "Area.")])
+    ]  # fmt: skip
 
 
 def test_main_writes_them(
@@ -74,7 +96,9 @@ def anchors(page: Path) -> set[str]:
     titles = re.findall(r"^#+ (.+)$", CODE.sub(lambda m: m[0] if "\n" not in m[0] else "",
                                                page.read_text()), re.M)  # fmt: skip
     plain = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title).lower() for title in titles)
-    return {re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in plain}
+    found = [re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in plain]
+    return {f"{one}-{found[:place].count(one)}".removesuffix("-0")
+            for place, one in enumerate(found)}  # fmt: skip
 
 
 def broken(page: Path) -> list[str]:
@@ -103,3 +127,10 @@ def test_a_broken_link_would_be_noticed(tmp_path: Path) -> None:
         "# One two\n[x](b.md) [y](#one-two) [z](#three) [w](a.md#one-two) `[q](c.md)`\n"
     )
     assert broken(page) == ["b.md", "#three"]
+
+
+def test_an_anchor_that_is_taken_gets_a_number(tmp_path: Path) -> None:
+    """As forges count them."""
+    page = tmp_path / "a.md"
+    page.write_text("# One\n## One\n## Two\n## One\n")
+    assert anchors(page) == {"one", "one-1", "one-2", "two"}

@@ -55,7 +55,10 @@ def test_each_command_explains_itself(command: str, capsys: Shown) -> None:
     with pytest.raises(SystemExit) as left:
         bondx(f"{command} --help")
     assert left.value.code == 0
-    assert f"example: bondx {command}" in " ".join(capsys.readouterr().out.split())
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"example: bondx {command}" in shown
+    for code, meaning in cli.EXITS.get(command, {}).items():
+        assert f"{code.value} {meaning}" in shown
 
 
 def test_no_command_shows_the_overview(capsys: Shown) -> None:

@@ -76,6 +76,17 @@ def test_command_prints_both_ways(base: Path, capsys: pytest.CaptureFixture[str]
     assert json.loads(capsys.readouterr().out)["runs"] == ["a", "b"]
 
 
+@pytest.mark.parametrize(("verdict", "code"), [("worse", 1), ("better", 0), ("not known", 0)])
+def test_a_worse_run_can_be_made_a_failure(
+    verdict: str, code: int, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If that is asked for, and only then."""
+    monkeypatch.setattr(comparison, "_apart", lambda one, other: verdict)
+    words = ["compare", "a", "b", "--output", str(base)]
+    assert cli.main([*words, "--fail-if-worse"]) == code
+    assert cli.main(words) == 0
+
+
 def test_run_that_goes_on_is_not_compared(base: Path, tmp_path: Path) -> None:
     """Its state is named."""
     report_factory.begin(tmp_path / "going")
