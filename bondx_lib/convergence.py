@@ -231,10 +231,9 @@ def _models(history: Sequence[EpochRecord], idle: int, parameters: Parameters) -
     patience, threshold = parameters.improvement_patience, parameters.convergence_threshold
     holds = idle >= patience
     gain = _last_gain([record.score for record in history])
-    sentence = (
-        f"Mean skill has gained less than {threshold:g} in each of the last {idle} epochs"
-        f" (needed: {patience})."
-    )
+    gained = f"less than {threshold:g}" if idle else f"{threshold:g} or more"
+    last = f"each of the last {idle} epochs" if idle > 1 else "the last epoch"
+    sentence = f"Mean skill has gained {gained} in {last} (less needed in {patience})."
     return Rule("model convergence", holds, gain, threshold, sentence)
 
 
@@ -259,7 +258,7 @@ def _improvement(scores: Sequence[float], parameters: Parameters) -> Rule:
 def _quality(recent: Sequence[EpochRecord], parameters: Parameters) -> Rule:
     limit, least = parameters.quality_variance_max, parameters.quality_threshold
     if len(recent) < parameters.improvement_patience:
-        sentence = f"Quality is judged over {parameters.improvement_patience} epochs."
+        sentence = f"Quality is judged over at least {parameters.improvement_patience} epochs."
         return Rule("quality stability", False, None, limit, sentence)
     scores = [record.quality for record in recent]
     variance, mean = float(np.var(scores)), float(np.mean(scores))
@@ -283,7 +282,7 @@ def _plateau(idle: int, challenges: Sequence[float], parameters: Parameters) -> 
 
 
 def _limit(done: int, most: int) -> Rule:
-    sentence = f"{done} of at most {most} epochs are done."
+    sentence = f"{done} of at most {most} {'epochs are' if most > 1 else 'epoch is'} done."
     return Rule("epoch limit", done >= most, float(done), float(most), sentence)
 
 
@@ -294,7 +293,8 @@ def _objections(recent: Sequence[EpochRecord]) -> list[str]:
                      if not skill > 0)  # fmt: skip
     objections = []
     if failing:
-        objections.append(f"A blocking gate refuses a champion of epoch {', '.join(failing)}.")
+        epochs = "epochs" if len(failing) > 1 else "epoch"
+        objections.append(f"A blocking gate refuses a champion of {epochs} {', '.join(failing)}.")
     if useless:
         objections.append(f"No better than the floor: {', '.join(useless)}.")
     return objections

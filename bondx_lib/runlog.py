@@ -460,10 +460,27 @@ class RunState:
         return self.status in ENDED
 
 
-def replay(events: Iterable[Event], state: RunState | None = None) -> RunState:
-    """Return the state of a run after the events, starting from an earlier state if given."""
+def replay(
+    events: Iterable[Event], state: RunState | None = None, *, whole: bool = True
+) -> RunState:
+    """Return the state of a run after the events, starting from an earlier state if given.
+
+    Parameters
+    ----------
+    events, state
+        What happened, and what was known before it.
+    whole
+        Whether none is left out, so that each must follow from those before.
+
+    Raises
+    ------
+    RunLogDamaged
+        When one cannot have come after those before it.
+    """
     state = RunState() if state is None else state
     for event in events:
+        if whole and (wrong := _out_of_order(state, event)):
+            raise RunLogDamaged(LOG_NAME, event.seq + 1, wrong)
         state = _apply(state, event)
     return state
 
@@ -569,6 +586,21 @@ def _apply(state: RunState, event: Event) -> RunState:
         view = replace(view, ended=event.at, **_EPOCH_EVENTS[event.kind](view, event))
         return replace(state, epochs=(*before, view), stage=view.stage)
     return state
+
+
+def _out_of_order(state: RunState, event: Event) -> str | None:
+    """Return why an event cannot have come now, None if it can."""
+    number, next_one = event.fields.get("epoch"), len(state.committed) + 1
+    if event.kind == "epoch_started" and number != next_one:
+        return f"begins epoch {number} where epoch {next_one} is next"
+    if event.kind not in _EPOCH_EVENTS:
+        return None
+    if state.epoch != number or state.epochs[-1].committed:
+        return f"speaks of epoch {number}, which is not at work"
+    decided = event.kind in ("champion_promoted", "champion_kept")
+    if decided and event["model"] not in state.epochs[-1].scores:
+        return f"decides on {event['model']}, which has no scores"
+    return None
 
 
 def _begin_epoch(state: RunState, event: Event) -> RunState:

@@ -192,7 +192,7 @@ def _glance(log: Path) -> runlog.RunState:
     if start.kind != "run_started" or start["log_version"] > runlog.LOG_VERSION:
         raise ValueError("does not begin with the start of a run that can be read")
     telling = [line for line in tail[:-1] if _TELLING.search(line)]
-    return runlog.replay([start, *map(_event, [*telling, *tail[-1:]])])
+    return runlog.replay([start, *map(_event, [*telling, *tail[-1:]])], whole=False)
 
 
 def _tail(file: BinaryIO, start: int, end: int) -> list[bytes]:

@@ -166,6 +166,75 @@ def test_every_rule_explains_itself():
     assert assess([], CHOSEN).status == "running"
 
 
+def test_rules_carry_what_they_saw_and_what_they_need():
+    """The number that was observed and the one it is held against, for charts and reports."""
+    names = ("model convergence", "improvement bound", "quality stability", "plateau",
+             "epoch limit")  # fmt: skip
+    early, late = assess(learning(2), CHOSEN).rules, assess(learning(8), CHOSEN).rules
+    assert [(rule.name, rule.holds) for rule in early] == [(name, False) for name in names]
+    assert [rule.threshold for rule in early] == [0.001, 0.001, 0.01, 6.0, 20.0]
+    assert [rule.threshold for rule in late] == [0.001, 0.001, 0.01, 6.0, 20.0]
+    assert [rule.observed for rule in early] == [pytest.approx(0.01), None, None, 0.0, 2.0]
+    assert [rule.name for rule in late] == list(names)
+    assert [rule.observed for rule in late] == pytest.approx([0.01, 0.01, 0.0, 0.0, 8.0])
+    assert assess(learning(1), CHOSEN).rules[0].observed is None
+    assert early[1].sentence == "The challengers' gain is judged over at least 6 epochs."
+    assert late[4].to_dict() == {
+        "name": "epoch limit", "holds": False, "observed": 8.0, "threshold": 20.0,
+        "sentence": "8 of at most 20 epochs are done.",
+    }  # fmt: skip
+
+
+def test_what_lies_before_the_patience_is_forgiven():
+    """A refused champion or poor data count for as long as the patience, and no longer."""
+    for fault in ({"passed": False}, {"quality": 0.0}):
+        history = flat(8)
+        history[4] = replace(history[4], **fault)
+        assert assess(history, CHOSEN).status == "converged"
+        history[5] = replace(history[5], **fault)
+        assert assess(history, CHOSEN).status == "plateaued"
+
+
+def test_limits_are_met_from_the_right_side():
+    """What gains just the threshold has gained; what just meets its mean is good enough."""
+    quarter = {"convergence_threshold": 0.25}
+    assert idle_epochs([0.5, 0.75], 0.25) == 0
+    assert assess(flat(4), CHOSEN).rules[0].holds
+    line = challenged([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5])
+    rules = assess(line, chosen(**quarter)).rules
+    assert rules[1].observed == 0.25
+    assert not rules[1].holds
+    assert not rules[3].holds
+    assert "still rise" in rules[3].sentence
+    two = flat(6)
+    two[4:] = [replace(two[4], quality=0.5), replace(two[5], quality=1.0)]
+    short = {"improvement_patience": 2, "quality_threshold": 0.75}
+    assert assess(two, chosen(**short, quality_variance_max=0.07)).rules[2].holds
+    assert not assess(two, chosen(**short, quality_variance_max=0.0625)).rules[2].holds
+    assert assess(two, chosen(**short)).rules[2].observed == 0.0625
+
+
+def test_reasons_are_whole_sentences():
+    """Every objection names all that it speaks of, and sentences stand one after the other."""
+    refused = flat(20, passed=False, skills={"a": 0.0, "b": -0.1, "c": 0.4})
+    said = assess(refused, CHOSEN).reason
+    assert said.endswith(
+        "A blocking gate refuses a champion of epochs 18, 19, 20. No better than the floor: a, b."
+    )
+    rising = assess(learning(20), CHOSEN)
+    assert rising.reason == " ".join(rising.rules[place].sentence for place in (4, 0, 1))
+    assert assess(flat(3), CHOSEN).reason == "models or quality are still moving"
+    last = replace(flat(1)[0], passed=False)
+    words = [rule.sentence for rule in assess([last], chosen(max_epochs=1)).rules]
+    assert words[0] == "Mean skill has gained 0.001 or more in the last epoch (less needed in 3)."
+    assert words[4] == "1 of at most 1 epoch is done."
+    assert "champion of epoch 1." in assess([last], chosen(max_epochs=1)).reason
+    firsts = [assess(flat(n), CHOSEN).rules[0].sentence.partition(" in ")[2] for n in (2, 3)]
+    assert firsts == [
+        "the last epoch (less needed in 3).", "each of the last 2 epochs (less needed in 3).",
+    ]  # fmt: skip
+
+
 def test_an_ended_run_says_what_was_missing():
     """Converged names everything that holds, the limit what does not."""
     settled = assess(flat(6), CHOSEN)
@@ -186,6 +255,18 @@ def test_the_trend_of_a_line_is_known():
     # their correlation, -2/3 + (2 - 8/3) / 3, counts as none.
     assert trend(scores).gain == 0
     assert trend(scores).bound == pytest.approx(6.313752 * np.sqrt((2 / 3) / 1 / 2))
+
+
+def test_the_bound_of_correlated_residuals_is_known():
+    """By hand: 0, 0, 1, 1, 0, 0 has slope 0 and residuals -1/3, -1/3, 2/3, 2/3, -1/3, -1/3.
+
+    Neighbours give 1/9 - 2/9 + 4/9 - 2/9 + 1/9 = 2/9 of 4/3 in squares, r = 1/6; six epochs took
+    (2 + 4/6) / 6 = 4/9 away, so 11/18, and errors grow by the root of 29/7. t(4) = 2.131847.
+    """
+    found = trend([0.0, 0.0, 1.0, 1.0, 0.0, 0.0])
+    error = np.sqrt(4 / 3 / 4 / 17.5 * 29 / 7)
+    assert found.gain == pytest.approx(0, abs=1e-12)
+    assert found.bound == pytest.approx(2.131847 * error, rel=1e-6)
 
 
 def test_correlated_noise_makes_the_bound_wider():

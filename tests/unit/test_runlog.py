@@ -259,3 +259,35 @@ def test_replay_tells_the_story(log, tmp_path):
     failed = runlog.replay(runlog.read(log))
     assert (failed.status, failed.pid) == ("failed", 2)
     assert "epoch 2: E: m" in failed.reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "message"),
+    [
+        ("epoch_started", {"epoch": 2, "attempt": 1, "kernel": "cold"}, "where epoch 1 is next"),
+        ("stage_started", {"epoch": 2, "stage": "train"}, "epoch 2, which is not at work"),
+        (
+            "champion_kept",
+            {"epoch": 1, "model": "spread", "difference": 0.0, "low": 0.0, "high": 0.0,
+             "reason": "so"},
+            "decides on spread, which has no scores",
+        ),
+    ],
+)  # fmt: skip
+def test_an_event_must_follow_from_those_before(log, kind, fields, message):
+    """A chain may be sound and the story be none; whoever reads the ends alone asks for no story."""
+    runlog.Journal(log).append(kind, **fields)
+    events = runlog.read(log)
+    with pytest.raises(RunLogDamaged, match=f"line 4: .*{message}"):
+        runlog.replay(events)
+    assert runlog.replay(events, whole=False).events == 4
+
+
+def test_nothing_more_happens_in_an_epoch_that_was_committed(log):
+    """Its results count as they are; the next epoch is another."""
+    journal = runlog.Journal(log)
+    journal.append("epoch_committed", epoch=1, quality=0.9, skills={}, artefacts={})
+    assert len(runlog.replay(runlog.read(log)).committed) == 1
+    journal.append("stage_started", epoch=1, stage="train")
+    with pytest.raises(RunLogDamaged, match="epoch 1, which is not at work"):
+        runlog.replay(runlog.read(log))
