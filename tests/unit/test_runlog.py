@@ -275,7 +275,7 @@ def test_replay_tells_the_story(log, tmp_path):
     ],
 )  # fmt: skip
 def test_an_event_must_follow_from_those_before(log, kind, fields, message):
-    """A chain may be sound and the story be none; whoever reads the ends alone asks for no story."""
+    """A chain may be sound and the story none; whoever reads the ends alone asks for none."""
     runlog.Journal(log).append(kind, **fields)
     events = runlog.read(log)
     with pytest.raises(RunLogDamaged, match=f"line 4: .*{message}"):
