@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import re
@@ -149,15 +150,19 @@ def test_commands(
 
 
 def _execute(script: str, house: Path) -> None:
-    """Run a script of its own, where bondx is on the path."""
+    """Run a script of its own, where bondx is on the path, as on the second night."""
     path = house / "script.sh"
     path.write_text(script)
+    (house / "last-good").write_text("runs/RUN\n")
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["sh", path], env=environment, capture_output=True, text=True, check=False
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert "pack id" in done.stdout
+    assert "bondx_run_exit_code" in (house / "metrics" / "bondx.prom").read_text()
+    assert "first   RUN\n" in (house / "compared.txt").read_text()
+    assert (house / (house / "last-good").read_text().strip() / "report.html").is_file()
 
 
 def test_commands_within_sentences(capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,12 +195,28 @@ def test_files(block: Block, house: Path) -> None:
     if block.language == "toml":
         assert tomllib.loads(block.text)
         return
+    if "jobs:" in block.text:  # a pipeline
+        steps = yaml.safe_load(block.text)["jobs"]["night"]["steps"]
+        calls = [step["run"].split()[:2] for step in steps if "run" in step]
+        assert calls == [["make", "run"]]
+        return
     path = house / "block.yaml"
     path.write_text(block.text)
     reader: Callable[[Path], object] = (
         sweep.plan.read if "grid:" in block.text or block.page == "sweeps.md" else parameters.load
     )
     assert reader(path)
+
+
+@pytest.mark.parametrize("block", list(_blocks("ini")))
+def test_units(block: Block) -> None:
+    """Unit files name their sections, and what they start is of this project."""
+    unit = configparser.ConfigParser()
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read_string(block.text)
+    assert {"Unit"} < set(unit.sections()) < {"Unit", "Service", "Timer", "Install"}
+    started = unit.get("Service", "ExecStart", fallback="/srv/bondx/nightly.sh")
+    assert Path(started).name in block.page.replace(".md", ".sh")
 
 
 @pytest.mark.parametrize("block", list(_blocks("python")))
