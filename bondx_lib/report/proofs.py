@@ -43,13 +43,19 @@ MEANINGS: Final = {
 
 
 def importance(record: Record) -> pd.DataFrame:
-    """Return what each champion loses without a family of features; no rows if not measured."""
+    """Return what each champion loses without a family of features.
+
+    No rows if not measured, and none of a champion that gains nothing on the best constant: there
+    is nothing that its losses could be shares of.
+    """
     rows = [
         {"model": model, **row}
         for model, found in _read(record, "explain").items()
         for row in found["importance"]
     ]
-    return pd.DataFrame(rows, columns=["model", "group", "share", "share_low", "share_high"])
+    shares = ["share", "share_low", "share_high"]
+    frame = pd.DataFrame(rows, columns=["model", "group", *shares])
+    return frame.astype(dict.fromkeys(shares, float)).dropna(subset="share", ignore_index=True)
 
 
 def effects(record: Record, model: str) -> pd.DataFrame:

@@ -291,8 +291,8 @@ def test_pack_that_cannot_be_written_fails_the_run(
 def test_smallest_runs_come_to_a_verdict(
     tiny: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where there is too little to measure, what cannot be said is left out."""
-    here.without_kernels(monkeypatch)
+    """Where there is too little to measure, what cannot be said is left out, also of the page."""
+    here.without_kernels(monkeypatch, page=True)
     market = {"evaluation.worlds": 1, "evaluation.bonds_per_world": 10, "max_epochs": 2}
     run_dir = here.run(here.chosen(tmp_path, **market, **tiny))
     assert state_of(run_dir).status in ("epoch_limit", "blocked")

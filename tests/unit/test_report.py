@@ -12,7 +12,7 @@ import pytest
 
 from bondx_lib import artefacts, engine, plots, report, runlog
 from bondx_lib.errors import BadInput, RunLogDamaged
-from bondx_lib.report import scores, tables
+from bondx_lib.report import proofs, scores, tables
 from bondx_lib.report import summary as summaries
 from bondx_lib.report.blocks import Note, Picture, Table, interval, number, percent, picture
 from bondx_lib.schema import MODELS, SECTORS
@@ -567,3 +567,19 @@ def test_notebook_is_a_reading() -> None:
         assert cell.outputs == []
         assert cell.execution_count is None
         assert "def " not in cell.source
+
+
+def test_a_champion_that_gains_nothing_has_no_shares(tmp_path: Path) -> None:
+    """What is measured in shares of its gain is left out; another's stays, in numbers."""
+    folder = report_factory.write(tmp_path / "run", epochs=1)
+    nothing = dict.fromkeys(("share", "share_low", "share_high"))
+    some = {"share": 0.5, "share_low": 0.4, "share_high": 0.6}
+    for rest, shown in ((nothing, []), (some, [0.5])):
+        found = {
+            model: {"importance": [{"group": "prices", "rise": 0.1, **shares}]}
+            for model, shares in (("spread", nothing), ("downgrade", rest))
+        }
+        artefacts.write_json(folder / "evidence" / "explain.json", found)
+        frame = proofs.importance(report.read(folder))
+        assert frame["share"].tolist() == shown
+        assert frame["share"].dtype == float
