@@ -235,6 +235,8 @@ def test_code(block: Block, house: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         assert cli.main(["sweep", "-f", "parameters/sweep_example.yaml"]) == 0
     if block.page == "tutorial.md" and not (house / "market").exists():
         assert cli.main(["generate", "--bonds", "200", "-o", "market"]) == 0
+    if block.page == "scenarios.md" and not (house / "storm.parquet").exists():
+        _storm()
     chosen = parameters.load(None, {"dataset_size": 30})
     exec(code, {
         "frame": schema.conform(pd.read_parquet("bonds.parquet"), "panel"),
@@ -242,3 +244,13 @@ def test_code(block: Block, house: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         "rows": market.simulate(chosen, "docs", bonds=30, worlds=2).panel,
         "law": models.get("spread"), "rng": np.random.default_rng(1), "folder": house / "model",
     })  # fmt: skip
+
+
+def _storm() -> None:
+    """Draw and score what the page on scenarios does, if its commands were not tried before."""
+    panel = "stressed/panel/part-00000-of-00001.parquet"
+    if not Path("stressed").exists():
+        words = "generate --set scenario=recession --bonds 100 --truth -o stressed"
+        assert cli.main(words.split()) == 0
+    words = f"score --input {panel} --output storm.parquet --duplicates score"
+    assert cli.main([*words.split(), "--run", "runs/RUN"]) == 0
