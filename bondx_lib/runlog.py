@@ -21,6 +21,8 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from pydantic_core import from_json
+
 from bondx_lib.artefacts import canonical_json
 from bondx_lib.errors import BadInput, RunBusy, RunLogDamaged, RunLogNewer, nearest
 from bondx_lib.events import KINDS, Ending, Stage, problem
@@ -529,7 +531,7 @@ def _parse(content: bytes, source: str, seq: int, head: str) -> tuple[list[Event
 def _event(line: bytes, source: str, seq: int, head: str) -> Event:
     number = seq + 1
     try:
-        record = json.loads(line)
+        record = from_json(line)
         stated_seq, at, kind, prev = (record.pop(name) for name in ("seq", "at", "event", "prev"))
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise RunLogDamaged(source, number, "is no event") from error

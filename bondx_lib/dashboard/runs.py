@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
+
+from pydantic_core import from_json
 
 from bondx_lib import events, runlog
 from bondx_lib.artefacts import plain
@@ -212,7 +213,7 @@ def _tail(file: BinaryIO, start: int, end: int) -> list[bytes]:
 
 
 def _event(line: bytes) -> runlog.Event:
-    fields = json.loads(line)
+    fields = from_json(line)
     seq, at, kind, prev = (fields.pop(name) for name in ("seq", "at", "event", "prev"))
     if wrong := events.problem(kind, fields):
         raise ValueError(wrong)
