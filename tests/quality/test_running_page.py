@@ -13,6 +13,7 @@ from bondx_lib.runner import control, logs, pulse, storage
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
+RESUME = (ROOT / "docs" / "resume_and_fork.md").read_text(encoding="utf-8")
 THREATS = (ROOT / "docs" / "threats.md").read_text(encoding="utf-8")
 
 
@@ -73,3 +74,16 @@ def test_every_row_is_tried_by_a_test_that_is_there(title: str, page: str, more_
     for row in rows:
         assert re.findall(r"`(\w+)`", row[-1]), row[0]
         assert set(re.findall(r"`(\w+)`", row[-1])) <= tests, row[0]
+
+
+def test_what_resume_refuses_is_said_in_its_words() -> None:
+    """Every message of the table is one of the code's, whatever stands for names and numbers."""
+    source = "".join(path.read_text() for path in (ROOT / "bondx_lib").rglob("*.py"))
+    rows = _rows("Resume", RESUME)
+    assert len(rows) == 7
+    for message, _ in rows:
+        words = re.sub(
+            r"\w+\.yaml: |\S+\.parquet: | \d+$|: …$| \(.*?\): .*", "", message.strip("`")
+        )
+        words = re.sub(r"^process \d+|^events\.jsonl: (line) \d+", r"\1", words).strip()
+        assert words in source, words
