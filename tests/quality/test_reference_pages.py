@@ -120,6 +120,15 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert broken(page) == []
 
 
+def test_every_page_is_in_the_index() -> None:
+    """Each page of docs has its line, so that a newcomer finds it."""
+    linked = {target.partition("#")[0] for target in
+              LINK.findall((ROOT / "docs" / "README.md").read_text())}  # fmt: skip
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert pages <= linked
+    assert "docs/README.md" in LINK.findall((ROOT / "README.md").read_text())
+
+
 def test_a_broken_link_would_be_noticed(tmp_path: Path) -> None:
     """Negative control: a file that is not there, and a heading that is not."""
     page = tmp_path / "a.md"
