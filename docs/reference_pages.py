@@ -1,4 +1,4 @@
-"""Write the reference pages from the code: parameters, events, commands, exit codes, Python.
+"""Write the reference pages from the code: parameters, events, commands, exit codes, columns, API.
 
 ``python docs/reference_pages.py`` writes all of them; a test compares each with what this returns.
 """
@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 import bondx_lib
-from bondx_lib import cli, events, parameters, runlog
+from bondx_lib import cli, events, parameters, runlog, schema
 from bondx_lib.errors import BondXError, ExitCode
 from bondx_lib.sweep import plan
 from bondx_lib.trainer import EXIT_CODES
@@ -420,6 +420,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "exit_codes.md": exit_codes_page,
     "commands.md": commands_page,
     "api.md": api_page,
+    "data_dictionary.md": schema.data_dictionary,
 }
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def test_commands(
         elif program == "sha256sum":
             subprocess.run([program, *words], cwd=house / "runs" / "RUN", check=True)
         else:
-            assert "data_dictionary" in command, f"nobody knows how to try {command}"
+            pytest.fail(f"nobody knows how to try {command}")
 
 
 def _execute(script: str, house: Path) -> None:
