@@ -37,6 +37,11 @@ PACKAGES: Final = (
 """What one may want to use from Python, each in the order of the work."""
 WIDTH: Final = 88
 """Of a call that stands in one line."""
+PARTS: Final = (
+    events.Finding, events.Scores, events.Segment, events.Decile, events.Coverage, events.Recall,
+    events.Rule, events.Gain, events.Setting, events.Parent,
+)  # fmt: skip
+"""What fields of events are made of."""
 NAMES: Final = {
     "bondx_lib.parameters": ("default", "load", "describe", "Parameters"),
     "bondx_lib.runlog": ("read", "replay", "Event", "RunState", "EpochView", "Follower"),
@@ -138,26 +143,17 @@ def events_page() -> str:
         f"{runlog.LOG_VERSION}. Reading it with anything else:\n\n"
         "```python\nimport json\n\n"
         'with open("events.jsonl") as log:\n'
-        "    kinds = [json.loads(line)[\"event\"] for line in log]\n```\n",
+        "    kinds = [json.loads(line)[\"event\"] for line in log]\n```\n\n",
+        *_table(("kind", "when"), ((f"[`{kind}`](#{kind})", _sentence(model))
+                                   for kind, model in events.KINDS.items())),
     ]  # fmt: skip
     for kind, model in events.KINDS.items():
         parts.append(f"\n## {kind}\n\n{_sentence(model)}\n\n")
         parts += _table(("field", "type", "meaning"), map(_field, model.model_fields.items()))
     parts.append("\n## What fields are made of\n")
-    for part in (
-        events.Finding,
-        events.Scores,
-        events.Segment,
-        events.Decile,
-        events.Coverage,
-        events.Recall,
-        events.Rule,
-        events.Gain,
-        events.Setting,
-        events.Parent,
-    ):
+    for part in PARTS:
         names = ", ".join(f"`{name}`" for name in part.model_fields)
-        parts.append(f"\n**{part.__name__}.** {_sentence(part)}\n{names}.\n")
+        parts.append(f"\n### {part.__name__}\n\n{_sentence(part)}\n\n{names}.\n")
     return "".join(parts)
 
 
@@ -186,7 +182,8 @@ def _type(kind: Any, bounds: Any = ()) -> str:
     words = {str: "text", int: "integer", float: "number", bool: "true or false", Any: "anything"}
     limits = " ".join(_limit(one) for one in bounds)
     loose = getattr(kind, "model_config", {}).get("extra") == "allow"
-    said = "object" if loose else words.get(kind) or kind.__name__
+    part = f"[{kind.__name__}](#{kind.__name__.lower()})" if kind in PARTS else ""
+    said = part or ("object" if loose else words.get(kind) or kind.__name__)
     return f"{said} {limits}".strip()
 
 
@@ -263,7 +260,10 @@ def commands_page() -> str:
     parts = [
         "# Commands\n\n", MADE,
         "`bondx` lies in `.venv/bin`; `bondx COMMAND --help` says the same. What a command ends "
-        "with: [exit codes](exit_codes.md).\n",
+        "with: [exit codes](exit_codes.md).\n\n",
+        *_table(("command", "what it does"),
+                ((f"[`{name}`](#{name})", summary)
+                 for name, (_, summary, _, _) in cli._COMMANDS.items())),
     ]  # fmt: skip
     for name, one in commands.choices.items():
         example = (one.epilog or "").splitlines()[0].removeprefix("example: ")
@@ -271,9 +271,9 @@ def commands_page() -> str:
         rows = [_option(action) for action in one._actions if action.dest != "help"]
         if rows:
             parts += _table(("option", "meaning"), rows)
-        codes = [f"{code.value}, {said}" for code, said in cli.EXITS.get(name, {}).items()]
+        codes = [f"- **{code.value}**: {said}\n" for code, said in cli.EXITS.get(name, {}).items()]
         if codes:
-            parts.append(f"\n*Ends with:* {'; '.join(codes)}.\n")
+            parts += ["\n*Exit codes:*\n\n", *codes]
     return "".join(parts)
 
 
@@ -283,7 +283,8 @@ def _option(action: argparse.Action) -> tuple[str, str]:
     )  # fmt: skip
     value = f"[{value}]" if action.nargs == "?" and value else str(value)
     names = ", ".join(action.option_strings)
-    return f"`{f'{names} {value}'.strip()}`", str(action.help)
+    must = "; must be given" if action.required and action.option_strings else ""
+    return f"`{f'{names} {value}'.strip()}`", f"{action.help}{must}"
 
 
 def api_page() -> str:
