@@ -562,7 +562,9 @@ def _is_time(stated: Any) -> bool:
 
 def _check_fields(kind: str, fields: Mapping[str, Any]) -> None:
     if not isinstance(kind, str) or kind not in KINDS:
-        raise ValueError(f"{kind!r} is no kind of event; nearest: {nearest(str(kind), KINDS)!r}")
+        near = nearest(str(kind), KINDS)
+        said = f"{kind!r:.60} is no kind of event"
+        raise ValueError(f"{said}; nearest: {near!r}" if near else said)
     if wrong := problem(kind, fields):
         raise ValueError(wrong)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,20 +13,11 @@ from hypothesis import strategies as st
 from bondx_lib import events, evidence, runlog
 
 from ..unit import report_factory
+from ..unit.log_lines import chained
 from . import damage
 from .test_readers import TIMES, VIEWS, often, one_sentence
 
 pytestmark = pytest.mark.timeout(300 * TIMES)
-
-
-def chained(records: list[dict[str, Any]]) -> bytes:
-    """Return a log of the events, each linked to the line before."""
-    lines, prev = [], runlog.GENESIS
-    for seq, record in enumerate(records):
-        line = (json.dumps({**record, "seq": seq, "prev": prev}) + "\n").encode()
-        lines.append(line)
-        prev = hashlib.sha256(line).hexdigest()
-    return b"".join(lines)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,11 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bondx_lib import runlog
+from bondx_lib import events, runlog
 from bondx_lib.errors import BadInput, RunBusy, RunLogDamaged
 
 from . import report_factory
-from .log_lines import FINDING, START
+from .log_lines import FINDING, START, chained
+
+DECIDED = {
+    "epoch": 1, "model": "spread", "difference": 0.0, "low": 0.0, "high": 0.0, "reason": "so",
+}  # fmt: skip
+AT = "2026-01-01T00:00:00+00:00"
 
 
 @pytest.fixture
@@ -140,10 +146,90 @@ def test_a_log_of_a_newer_version_or_of_unknown_events_is_refused(tmp_path):
             runlog.read(path)
 
 
+STARTED = {"at": AT, "event": "run_started", **START}
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ({"at": AT, "event": "sung"}, "'sung' is no kind of event"),
+        ({"at": AT, "event": ["paused"]}, "['paused'] is no kind of event; nearest: 'paused'"),
+        ({"at": AT, "event": "paused"}, "paused lacks epoch"),
+        ({"at": AT, "event": "paused", "epoch": 1, "song": 2}, "paused does not know song"),
+        ({"at": AT, "event": "paused", "epoch": -1},
+         "paused: epoch is -1: input should be greater than or equal to 0"),
+        ({"at": AT, "event": "run_interrupted", "signal": ["\n"]},
+         "run_interrupted: signal is ['\\n']: input should be a valid string"),
+        (STARTED, "a log begins with run_started, and has no other"),
+        ({"at": "at noon", "event": "paused", "epoch": 1}, "its time is no time: 'at noon'"),
+        ({"at": "2026-01-01T00:00:00", "event": "paused", "epoch": 1},
+         "its time is no time: '2026-01-01T00:00:00'"),
+        ({"at": 7, "event": "paused", "epoch": 1}, "its time is no time: 7"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_line_is_said(tmp_path, second, said):
+    """File, line, and what: the chain around it is sound."""
+    path = tmp_path / runlog.LOG_NAME
+    path.write_bytes(chained([STARTED, second]))
+    with pytest.raises(RunLogDamaged) as caught:
+        runlog.read(path)
+    assert str(caught.value) == f"{path}: line 2: {said}"
+    path.write_bytes(chained([second]))
+    with pytest.raises(RunLogDamaged) if second != STARTED else contextlib.nullcontext():
+        runlog.read(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "said"),
+    [
+        (lambda content: content.replace(b'"name":"t"', b'"name":"u"'), 2,
+         "does not follow the line before it"),
+        (lambda content: content + b"nonsense\n", 4, "is no event"),
+        (lambda content: content + b"[]\n", 4, "is no event"),
+        (lambda content: content[:-1], 3, "is cut off"),
+        (lambda content: content.replace(b'"log_version":1', b'"log_version":3'), 1,
+         "is of log version 3; this one reads 2"),
+    ],
+)  # fmt: skip
+def test_a_broken_chain_is_said(log, change, line, said):
+    """File, line, and what."""
+    log.write_bytes(change(log.read_bytes()))
+    with pytest.raises(RunLogDamaged) as caught:
+        runlog.read(log, tolerate_torn=False)
+    assert str(caught.value) == f"{log}: line {line}: {said}"
+    assert (caught.value.line, caught.value.path) == (line, str(log))
+
+
+@pytest.mark.parametrize(
+    ("path", "inside"),
+    [("a", True), ("a/b.json", True), ("", False), (".", False), ("..", False), ("/a", False),
+     ("a/../b", False), ("a//b", False), ("a/", False), ("./a", False)],
+)  # fmt: skip
+def test_files_of_the_log_lie_in_its_folder(path, inside):
+    """No path in it leads anywhere else, and each file has one name."""
+    said = events.problem("datasets_written", {"files": {path: "a" * 64}})
+    assert said is None if inside else said.endswith("must be a path inside the run folder")
+
+
+def test_values_in_errors_are_short():
+    """However long a value is, and whatever it holds, it stays in its line."""
+    for text, shown in (
+        ("x" * 58, f"'{'x' * 58}'"), ("x" * 59, f"'{'x' * 59}…"), ("\N{RUNNER}", "'\N{RUNNER}'"),
+    ):  # fmt: skip
+        said = events.problem("paused", {"epoch": text})
+        assert said == f"paused: epoch is {shown}: input should be a valid integer"
+    assert events.problem("paused", {"epoch": 1, "\x1e": 1}) == r"paused does not know '\x1e'"
+
+
 def test_a_missing_log_is_bad_input(tmp_path):
-    """The error names the file."""
-    with pytest.raises(BadInput, match=r"events\.jsonl: cannot be read"):
-        runlog.read(tmp_path / runlog.LOG_NAME)
+    """The error names the file, and what was looked for."""
+    path = tmp_path / runlog.LOG_NAME
+    with pytest.raises(BadInput) as caught:
+        runlog.read(path)
+    assert str(caught.value) == (
+        f"{path}: cannot be read: No such file or directory; "
+        "admissible: the events.jsonl of a run folder"
+    )
 
 
 def test_the_follower_reads_each_event_once(log):
@@ -239,8 +325,18 @@ def test_replay_tells_the_story(log, tmp_path):
         reason="first",
     )  # fmt: skip
     journal.append("epoch_committed", epoch=1, quality=0.9, skills={"spread": 0.4}, artefacts={})
-    state = runlog.replay(runlog.read(log))
+    written = runlog.read(log)
+    assert [one.at for one in written] == [
+        json.loads(line)["at"] for line in log.read_bytes().splitlines()
+    ]
+    begun = runlog.replay(written[:4])
+    assert (begun.epoch, begun.attempt, begun.stage, begun.status) == (1, 2, "", "running")
+    assert runlog.replay(written[:3]).stage == "train"
+    (first,) = begun.epochs
+    assert (first.kernel, first.began, first.ended) == ("warm", written[3].at, written[3].at)
+    state = runlog.replay(written)
     (view,) = state.committed
+    assert state.epochs == (view,)
     assert (view.attempt, view.rejected, view.draw) == (2, 1, 1)
     assert (view.findings, view.model_findings) == ((finding,), (finding,))
     assert view.mix == {"rating=CCC": 2.0}
@@ -253,6 +349,9 @@ def test_replay_tells_the_story(log, tmp_path):
     assert runlog.live_status(state, tmp_path) == "lost"
     with runlog.RunLock(tmp_path):
         assert runlog.live_status(state, tmp_path) == "running"
+    journal.append("paused", epoch=1)
+    paused = runlog.replay(runlog.read(log))
+    assert (paused.status, runlog.live_status(paused, tmp_path)) == ("paused", "lost")
     journal.append("run_interrupted", signal="SIGINT")
     journal.append("run_resumed", epoch=1, pid=2, process_start="x")
     journal.append("epoch_failed", epoch=2, attempt=1, error="E", message="m", retry=False)
@@ -266,21 +365,17 @@ def test_replay_tells_the_story(log, tmp_path):
     [
         ("epoch_started", {"epoch": 2, "attempt": 1, "kernel": "cold"}, "where epoch 1 is next"),
         ("stage_started", {"epoch": 2, "stage": "train"}, "epoch 2, which is not at work"),
-        (
-            "champion_kept",
-            {"epoch": 1, "model": "spread", "difference": 0.0, "low": 0.0, "high": 0.0,
-             "reason": "so"},
-            "decides on spread, which has no scores",
-        ),
+        ("champion_kept", DECIDED, "decides on spread, which has no scores"),
+        ("champion_promoted", DECIDED, "decides on spread, which has no scores"),
     ],
 )  # fmt: skip
 def test_an_event_must_follow_from_those_before(log, kind, fields, message):
     """A chain may be sound and the story none; whoever reads the ends alone asks for none."""
     runlog.Journal(log).append(kind, **fields)
-    events = runlog.read(log)
+    written = runlog.read(log)
     with pytest.raises(RunLogDamaged, match=f"line 4: .*{message}"):
-        runlog.replay(events)
-    assert runlog.replay(events, whole=False).events == 4
+        runlog.replay(written)
+    assert runlog.replay(written, whole=False).events == 4
 
 
 def test_nothing_more_happens_in_an_epoch_that_was_committed(log):
@@ -291,3 +386,21 @@ def test_nothing_more_happens_in_an_epoch_that_was_committed(log):
     journal.append("stage_started", epoch=1, stage="train")
     with pytest.raises(RunLogDamaged, match="epoch 1, which is not at work"):
         runlog.replay(runlog.read(log))
+
+
+def test_refused_champions_are_remembered(log):
+    """A champion that a gate refused stays refused until another takes its place."""
+    journal = runlog.Journal(log)
+    for epoch, model, refused in ((1, "spread", ["leaks"]), (2, "anomaly", []), (3, "spread", [])):
+        if epoch > 1:
+            journal.append("epoch_started", epoch=epoch, attempt=1, kernel="warm")
+        journal.append("model_scored", epoch=epoch, model=model, role="challenger",
+                       scores=report_factory.scores(model))  # fmt: skip
+        journal.append("models_judged", epoch=epoch, findings=[],
+                       refused={model: refused} if refused else {})  # fmt: skip
+        journal.append("champion_promoted", **{**DECIDED, "epoch": epoch, "model": model})
+        journal.append("epoch_committed", epoch=epoch, quality=0.9, skills={}, artefacts={})
+    state = runlog.replay(runlog.read(log))
+    assert [state.refused_champions(epoch) for epoch in (0, 1, 2, 3)] == [
+        {}, {"spread": ["leaks"]}, {"spread": ["leaks"]}, {},
+    ]  # fmt: skip
