@@ -359,11 +359,12 @@ class Monotonicity(ModelGate):
         if not value:
             return
         limit, name = scalar(setting.threshold), max(value, key=lambda one: value[one])
-        share = value[name]
+        share, many = value[name], len(value)
+        of = f", the most of {many} features" if many > 1 else ""
         yield Judgement(
             share, None, "pass" if share <= limit else "fail", share / limit,
-            f"Along {name}, {100 * share:.1f} % of the movement goes the wrong way, the most of "
-            f"{len(value)} features; at most {100 * limit:g} % is allowed.",
+            f"Along {name}, {100 * share:.1f} % of the movement goes the wrong way{of}; at most "
+            f"{100 * limit:g} % is allowed.",
         )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bondx_lib import gates, parameters
@@ -71,3 +73,28 @@ def test_only_the_worst_segments_are_steered():
 def test_segments_of_a_slice(name, expected):
     """Only sectors and letters can be drawn more often."""
     assert steering.segments(name) == expected
+
+
+def test_advice_is_sentences_about_each_draw_s_worst():
+    """Of two findings of one gate in a draw the worse counts; the closest draw is named."""
+    worse, better = blocking("coverage", 3.0), blocking("coverage", 2.0)
+    draws = [[better, worse, blocking("schema", 1.5)], [worse], [blocking("coverage", 2.5)]]
+    draws = [[replace(one, message=f"It is {one.used}.") for one in found] for found in draws]
+    said = gates.advise(draws, parameters.load(None, {"scenario": "recession"}))
+    assert said.startswith("coverage refused 3 of 3 draws; the closest: It is 2.5. Its threshold ")
+    assert ". schema refused 1 of 3 draws; the closest: It is 1.5. " in said
+    assert said.endswith(". The scenario is recession; baseline draws a calmer economy.")
+
+
+def test_what_is_just_at_its_threshold_steers_nothing():
+    """Nor does what passed, however it was told; of equals the first is the reason."""
+    at, told = finding("g", 1.0, slice="rating=B", verdict="inconclusive"), "rating=BB"
+    assert gates.steer([at]) == gates.Steering()
+    assert gates.steer([finding("g", 2.0, slice=told, verdict="pass")]) == gates.Steering()
+    two = [finding("first_one", 2.0, slice="model=spread, by=x, rating=B"),
+           finding("second", 2.0, slice="rating=B")]  # fmt: skip
+    assert gates.steer(two).reasons == ("rating B: first one (spread, x) fail. It is so.",)
+    assert gates.steer([*two, finding("third", 2.1, slice="rating=B")]).reasons == (
+        "rating B: third fail. It is so.",
+    )
+    assert steering.segments("model=my model, rating=B") == ["rating=B"]

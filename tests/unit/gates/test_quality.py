@@ -53,8 +53,12 @@ def test_known_scores():
     assert gates.quality_score([finding(used=0.0)]) == 1.0
     assert gates.quality_score([finding(used=1.0)]) == 0.8
     assert gates.quality_score([finding(used=2.0)]) == 0.2
+    assert gates.quality_score([finding(used=0.5)]) == pytest.approx(0.95)
+    assert gates.quality_score([finding(used=4.0)]) == pytest.approx(0.05)
     two = [finding("a", 0.0), finding("b", 1.0), finding("b", 0.0, slice="sector=Energy")]
     assert gates.quality_score(two) == 0.9
+    first_bad = [finding("a", 2.0, severity="block"), *(finding(f"g{k}") for k in range(9))]
+    assert gates.quality_score(first_bad) == 0.79
 
 
 def test_a_blocking_failure_holds_the_score_below_acceptable():
@@ -78,3 +82,16 @@ def test_the_worst_finding_of_each_gate_is_the_one_that_matters_most():
     judged = finding("b", 0.1, slice="sector=Energy")
     info = finding("c", 9.0, severity="info")
     assert gates.worst([warn, block, nothing, judged, info]) == (block, judged, info)
+
+
+def test_of_two_findings_the_weightier_is_the_worst():
+    """Blocking, then what counts, then what was judged, then what uses up more, then the first."""
+    judged, noted = finding("a", 0.5, slice="x"), finding("a", 3.0, severity="info", slice="y")
+    blank = finding("a", 9.0, verdict="not_applicable", slice="z")
+    more, same = finding("a", 0.7, slice="v"), finding("a", 0.5, slice="w")
+    for one, other, expected in (
+        (judged, noted, judged), (noted, judged, judged), (noted, blank, noted),
+        (blank, noted, noted), (judged, blank, judged), (blank, judged, judged),
+        (judged, more, more), (more, judged, more), (judged, same, judged), (same, judged, same),
+    ):  # fmt: skip
+        assert gates.worst([one, other]) == (expected,)

@@ -73,6 +73,41 @@ def test_what_is_no_gate_is_refused():
         gates.register(type("Mine", (DearBonds,), {"family": "structur"}))
 
 
+@pytest.mark.usefixtures("_alone")
+@pytest.mark.parametrize(
+    ("gate", "said"),
+    [
+        (type("Mine", (DearBonds,), {"name": "coverage"}),
+         "coverage: is a gate of the project; choose another name"),
+        (object(), "register: is no gate: it lacks name, family, catches, asks, limit, severity, evaluate; "
+         "admissible: an instance of bondx_lib.gates.Gate"),
+        (type("Mine", (DearBonds,), {"family": "structur"}),
+         "register: dear_bonds: family: is not admissible (got 'structur'); admissible: "),
+        (type("Mine", (DearBonds,), {"severity": "blocks"}),
+         "register: dear_bonds: severity: is not admissible (got 'blocks'); admissible: "
+         "block, warn, info; did you mean 'block'?"),
+        (type("Mine", (DearBonds,), {"asks": "model"}),
+         "register: dear_bonds: asks: is not admissible (got 'model'); admissible: data, models, "
+         "redrawn; did you mean 'models'?"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_gate_is_said(gate, said):
+    """Where it came from, which gate, which part, what would do."""
+    with pytest.raises(BadInput) as caught:
+        gates.register(gate)
+    assert str(caught.value).startswith(said)
+
+
+def test_what_is_wrong_with_a_name_is_said():
+    """Which key, which name, what would do."""
+    with pytest.raises(BadInput) as caught:
+        manager(disabled=["coverages"])
+    assert str(caught.value) == (
+        "parameters: quality_gates.disabled: is not a gate (got 'coverages'); admissible: the "
+        "gates that `bondx gates` lists; did you mean 'coverage'?"
+    )
+
+
 def test_unknown_names_are_refused_with_the_nearest():
     """In each place where the parameters name a gate."""
     for key, value in (
