@@ -79,8 +79,8 @@ def test_what_is_no_gate_is_refused():
     [
         (type("Mine", (DearBonds,), {"name": "coverage"}),
          "coverage: is a gate of the project; choose another name"),
-        (object(), "register: is no gate: it lacks name, family, catches, asks, limit, severity, evaluate; "
-         "admissible: an instance of bondx_lib.gates.Gate"),
+        (object(), "register: is no gate: it lacks name, family, catches, asks, limit, severity, "
+         "evaluate; admissible: an instance of bondx_lib.gates.Gate"),
         (type("Mine", (DearBonds,), {"family": "structur"}),
          "register: dear_bonds: family: is not admissible (got 'structur'); admissible: "),
         (type("Mine", (DearBonds,), {"severity": "blocks"}),
