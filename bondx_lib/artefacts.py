@@ -14,6 +14,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -27,6 +28,30 @@ from bondx_lib.schema import SCHEMA_VERSION
 
 TEMPORARY: Final = ".partial-"
 PARQUET_METADATA: Final = {b"synthetic": b"true", b"schema_version": str(SCHEMA_VERSION).encode()}
+
+
+def new_folder(base: str | Path, name: str) -> Path:
+    """Make a folder of one's own, private, named after the time and a name, and return it.
+
+    Raises
+    ------
+    BadInput
+        When the base directory cannot be written to.
+    """
+    stamped = f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}-{name}"
+    try:
+        Path(base).mkdir(parents=True, exist_ok=True)
+        for attempt in range(1, 100):
+            folder = Path(base) / (stamped if attempt == 1 else f"{stamped}-{attempt}")
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+                return folder
+    except OSError as error:
+        raise BadInput(
+            f"cannot be written to: {error.strerror}", key="output.base_directory",
+            value=str(base), admissible="a folder that can be written to",
+        ) from error  # fmt: skip
+    raise BadInput("holds too many runs of this second", key="output.base_directory")
 
 
 @contextlib.contextmanager

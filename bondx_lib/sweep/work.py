@@ -15,12 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from bondx_lib import evidence, runlog
+from bondx_lib import artefacts, evidence, runlog
 from bondx_lib.dashboard import Watcher
 from bondx_lib.errors import BadInput, ExitCode, RunLogDamaged
 from bondx_lib.sweep import comparison, text
@@ -56,7 +55,7 @@ def start(plan: plans.Plan, say: Say, on_open: Callable[[Path], None] | None = N
     BadInput
         When the folder of runs cannot be written to.
     """
-    folder = new_folder(plan)
+    folder = artefacts.new_folder(plan.base.output.base_directory, f"sweep-{plan.name}")
     plans.write(plan, folder)
     if on_open is not None:
         on_open(folder)
@@ -73,31 +72,6 @@ def resume(folder: Path, say: Say, workers: int | None = None) -> int:
         is still at work.
     """
     return _work(folder, plans.read(folder / plans.FILE_NAME, workers=workers), say)
-
-
-def new_folder(plan: plans.Plan) -> Path:
-    """Create the folder of a sweep, named after time and name.
-
-    Raises
-    ------
-    BadInput
-        When the base directory cannot be written to.
-    """
-    base = Path(plan.base.output.base_directory)
-    name = f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}-sweep-{plan.name}"
-    try:
-        base.mkdir(parents=True, exist_ok=True)
-        for attempt in range(1, 100):
-            folder = base / (name if attempt == 1 else f"{name}-{attempt}")
-            with contextlib.suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
-                return folder
-    except OSError as error:
-        raise BadInput(
-            f"cannot be written to: {error.strerror}", key="output.base_directory",
-            value=str(base), admissible="a folder that can be written to",
-        ) from error  # fmt: skip
-    raise BadInput("holds too many sweeps of this second", key="output.base_directory")
 
 
 def worst(codes: Iterable[int]) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -111,22 +109,9 @@ def new_run_folder(parameters: Parameters) -> Path:
     BadInput
         When the base directory cannot be written to.
     """
-    base = Path(parameters.output.base_directory)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    name = f"{stamp}-{parameters.name}-{parameters.digest()[:6]}"
-    try:
-        base.mkdir(parents=True, exist_ok=True)
-        for attempt in range(1, 100):
-            folder = base / (name if attempt == 1 else f"{name}-{attempt}")
-            with contextlib.suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
-                return folder
-    except OSError as error:
-        raise BadInput(
-            f"cannot be written to: {error.strerror}", key="output.base_directory",
-            value=str(base), admissible="a folder that can be written to",
-        ) from error  # fmt: skip
-    raise BadInput("holds too many runs of this second", key="output.base_directory")
+    return artefacts.new_folder(
+        parameters.output.base_directory, f"{parameters.name}-{parameters.digest()[:6]}"
+    )
 
 
 def check_code(run_dir: Path, state: runlog.RunState, parameters: Parameters) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,18 +9,9 @@ import pytest
 from bondx_lib import artefacts
 
 ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "benchmarks" / "generator.py"
 COMMITTED = ROOT / "benchmarks" / "results" / "generator.json"
 SECTIONS = {"machine", "size", "ratios", "linearity", "profile", "memory"}
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """What a small run prints, and the result it writes."""
-    path = tmp_path_factory.mktemp("benchmark") / "generator.json"
-    call = [sys.executable, ROOT / "benchmarks" / "generator.py", "--small", "--output", path]
-    done = subprocess.run(call, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    return done.stdout, artefacts.read_json(path)
 
 
 def test_a_small_run_has_every_measure_with_its_reference(small):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,26 +13,6 @@ from bondx_lib.runlog import Event
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "benchmarks" / "loop.py"
 COMMITTED = ROOT / "benchmarks" / "results" / "loop.json"
-
-
-@pytest.fixture(scope="module")
-def loop():
-    """The script as a module; it looks for others beside itself."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(SCRIPT.parent))
-        import loop
-
-        yield loop
-        sys.modules.pop("loop")
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """What a small run prints and writes."""
-    path = tmp_path_factory.mktemp("benchmark") / "loop.json"
-    call = [sys.executable, SCRIPT, "--small", "--output", path]
-    done = subprocess.run(call, check=True, capture_output=True, text=True, cwd=ROOT)
-    return done.stdout, artefacts.read_json(path)
 
 
 def test_a_small_run_has_the_shape_of_the_committed_one(small):
@@ -52,13 +30,13 @@ def test_a_small_run_has_the_shape_of_the_committed_one(small):
     assert "/" not in str(committed["machine"])
 
 
-def test_what_was_measured_stands_in_the_readme(loop, capsys):
+def test_what_was_measured_stands_in_the_readme(script, capsys):
     """The printed tables of the committed result, and the claims that are made of them."""
-    loop.main(["--from", str(COMMITTED)])
+    script.main(["--from", str(COMMITTED)])
     printed = capsys.readouterr().out
     assert printed in (ROOT / "benchmarks" / "README.md").read_text()
     found = artefacts.read_json(COMMITTED)["measures"]
-    growing, constant, cold = (found[name] for name in loop.FULL)
+    growing, constant, cold = (found[name] for name in script.FULL)
     assert growing["overhead"] < 1.2
     assert constant["flat"]["low"] < 0.05
     for name in ("files", "threads", "memory_bytes"):
@@ -68,13 +46,13 @@ def test_what_was_measured_stands_in_the_readme(loop, capsys):
     assert cold[first] > 2 * constant[first]
 
 
-def test_cold_kernels_are_cold(loop, monkeypatch):
+def test_cold_kernels_are_cold(script, monkeypatch):
     """The course without preparation patches what prepares, and asks the command line to run."""
     asked = []
     monkeypatch.setattr(engine.OneShotPool, "prepare", engine.OneShotPool.prepare)
-    monkeypatch.setattr(loop.cli, "main", lambda words: asked.append(words) or 0)
+    monkeypatch.setattr(script.cli, "main", lambda words: asked.append(words) or 0)
     with pytest.raises(SystemExit) as ended:
-        loop.main(["--cold", "own.yaml"])
+        script.main(["--cold", "own.yaml"])
     assert ended.value.code == 0
     assert asked == [["run", "-f", "own.yaml", "--quiet"]]
     pool = engine.OneShotPool()
@@ -88,7 +66,7 @@ def event(second, kind, **fields):
     return Event(seq=0, at=at, kind=kind, prev="", digest="", fields=fields)
 
 
-def test_times_are_those_of_the_log(loop):
+def test_times_are_those_of_the_log(script):
     """Known answer: two epochs of 8 s, 7 of them inside; a run of 20 s."""
     events = []
     for number in (1, 2):
@@ -96,10 +74,10 @@ def test_times_are_those_of_the_log(loop):
         events.append(event(start, "epoch_started", epoch=number))
         events += [
             event(start + 1 + place, "stage_started", epoch=number, stage=stage)
-            for place, stage in enumerate(loop.STAGES)
+            for place, stage in enumerate(script.STAGES)
         ]
         events.append(event(start + 8, "epoch_committed", epoch=number))
-    found = loop._times(events, 20.0)
+    found = script._times(events, 20.0)
     assert found["seconds_inside"] == 14
     assert found["seconds_of_the_loop"] == 18
     assert found["overhead"] == pytest.approx(20 / 14)
@@ -110,11 +88,11 @@ def test_times_are_those_of_the_log(loop):
     assert found["flat"] is None
 
 
-def test_flatness_tells_growth_from_noise(loop):
+def test_flatness_tells_growth_from_noise(script):
     """Known answer: a tenth of a second each epoch on ten seconds is all of it over a hundred."""
     number = np.arange(100)
-    grows = loop._flatness(10 + 0.1 * (number - 53.5))
+    grows = script._flatness(10 + 0.1 * (number - 53.5))
     assert grows["change"] == pytest.approx(1.0)
     assert grows["low"] > 0
-    flat = loop._flatness(10 + np.where(number % 2, 0.5, -0.5))
+    flat = script._flatness(10 + np.where(number % 2, 0.5, -0.5))
     assert flat["low"] <= 0 <= flat["high"]

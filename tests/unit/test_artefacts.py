@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -109,3 +111,29 @@ def test_unreadable_files_are_bad_input(tmp_path):
         artefacts.read_parquet(tmp_path / "x")
     with pytest.raises(BadInput, match="cannot be read as JSON"):
         artefacts.read_json(tmp_path / "missing")
+
+
+def test_new_folders_are_private_and_ones_own(tmp_path):
+    """Those of one second get numbers, until there are too many; a base that is a file is named."""
+    made = [artefacts.new_folder(tmp_path / "deep" / "runs", "night") for _ in range(3)]
+    assert len(set(made)) == 3
+    for folder in made:
+        assert folder.is_dir()
+        assert oct(folder.stat().st_mode & 0o777) == "0o700"
+        assert re.fullmatch(r"\d{8}T\d{6}Z-night(-\d)?", folder.name)
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match=r"^output\.base_directory: cannot be written to: "):
+        artefacts.new_folder(tmp_path / "file", "night")
+
+
+def test_a_second_has_room_for_99_folders(tmp_path, monkeypatch):
+    """Then somebody else is at work, and that is said."""
+    monkeypatch.setattr(Path, "mkdir", taken)
+    with pytest.raises(BadInput, match="holds too many runs of this second"):
+        artefacts.new_folder(tmp_path, "night")
+
+
+def taken(path, mode=0o777, parents=False, exist_ok=False):
+    """Stand for a folder that is there already, wherever one is wanted."""
+    if not exist_ok:
+        raise FileExistsError(path)

@@ -205,14 +205,13 @@ def test_resume_refuses_what_it_could_spoil(tmp_path: Path) -> None:
 
 
 def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    """A base directory that is a file is refused by its key; sweeps of one second get numbers."""
+    """A base directory that is a file is refused by its key, before anything starts."""
     plan = planned(tmp_path, "good-1")
-    assert len({work.new_folder(plan) for _ in range(3)}) == 3
     (tmp_path / "blocked").touch()
     output = plan.base.output.model_copy(update={"base_directory": str(tmp_path / "blocked")})
     base = plan.base.model_copy(update={"output": output})
     with pytest.raises(BadInput, match=r"output\.base_directory: cannot be written to"):
-        work.new_folder(plans.Plan("s", base, plan.runs))
+        work.start(plans.Plan("s", base, plan.runs), lambda line: None)
 
 
 def test_worst_exit_code_is_told() -> None:
