@@ -84,6 +84,11 @@ def test_advice_is_sentences_about_each_draw_s_worst():
     assert said.startswith("coverage refused 3 of 3 draws; the closest: It is 2.5. Its threshold ")
     assert ". schema refused 1 of 3 draws; the closest: It is 1.5. " in said
     assert said.endswith(". The scenario is recession; baseline draws a calmer economy.")
+    twice = [[blocking("schema", 2.0)], [blocking("schema", 3.0), blocking("schema", 2.5)],
+             [blocking("coverage", 2.0), blocking("schema", 2.6)]]  # fmt: skip
+    twice = [[replace(one, message=f"It is {one.used}.") for one in found] for found in twice[1:]]
+    said = gates.advise(twice, parameters.default())
+    assert said.startswith("schema refused 2 of 2 draws; the closest: It is 2.6. ")
 
 
 def test_what_is_just_at_its_threshold_steers_nothing():
@@ -97,4 +102,4 @@ def test_what_is_just_at_its_threshold_steers_nothing():
     assert gates.steer([*two, finding("third", 2.1, slice="rating=B")]).reasons == (
         "rating B: third fail. It is so.",
     )
-    assert steering.segments("model=my model, rating=B") == ["rating=B"]
+    assert steering.segments("rating=B, model=my model") == ["rating=B"]

@@ -131,6 +131,20 @@ KNOWN = [
      "Skill is -0.20 (-0.30 to -0.10); more than 0 is needed."),
     ("beats_floor", EDGES, 0.5, (0.0, 0.6), "inconclusive", 1.0,
      "Skill is 0.50 (0.00 to 0.60); more than 0 is needed."),
+    ("beats_floor", {"skill": [-0.1, -0.2, 0.0]}, -0.1, (-0.2, 0.0), "inconclusive", 1.2,
+     "Skill is -0.10 (-0.20 to 0.00); more than 0 is needed."),
+    ("beats_linear", {"over_linear": [0.0, 0.0, 0.0]}, 0.0, (0.0, 0.0), "inconclusive", 1.0,
+     "The simplest method loses +0 more (+0 to +0); more than 0 is needed."),
+    ("interval_coverage", {"coverage": [0.8, 0.75, 0.84, 0.9]}, 0.8, (0.75, 0.84), "inconclusive",
+     0.1 / 0.07,
+     "80.0 % of the cases lie in their interval (75.0 to 84.0); 90 % is aimed at, 7 points are "
+     "allowed."),
+    ("interval_coverage", {"coverage": [0.8, 0.75, None, 0.9]}, 0.8, None, "inconclusive",
+     0.1 / 0.07,
+     "80.0 % of the cases lie in their interval (too few issuers for more); 90 % is aimed at, 7 "
+     "points are allowed."),
+    ("alert_rate", {"alert_rate": [0.3, 0.2]}, 1.5, None, "pass", 0.75,
+     "30.0 % of the rows raise an alert, 20.0 % is aimed at; 0.5 to 2 times is allowed."),
     ("skill", GOOD, 0.9, (0.85, 0.95), "pass", 0.3,
      "Skill is 0.90 (0.85 to 0.95); more than 0.5 is needed."),
     ("skill", POOR, -0.2, (-0.3, -0.1), "fail", 2.6,
@@ -252,3 +266,31 @@ def test_half_an_interval_is_none():
     (found,) = judged({}, "calibration")
     assert (found.verdict, found.message) == ("not_applicable", "It was not measured.")
     assert found.slice == "model=spread"
+
+
+@pytest.mark.parametrize(
+    ("name", "measured", "verdict", "used"),
+    [
+        ("beats_linear", {"over_linear": [0.2, 0.1, 0.3]}, "pass", 0.8),
+        ("beats_linear", {"over_linear": [0.02, -0.1, 0.1]}, "inconclusive", 2.0),
+        ("forbidden_columns", {"forbidden": ["a", "b", "c"]}, "fail", 1.5),
+        ("forbidden_columns", {"forbidden": ["a", "b"]}, "pass", 1.0),
+        ("forbidden_columns", {"forbidden": ["a"]}, "pass", 0.5),
+    ],
+)
+def test_other_thresholds_scale_the_tolerance(name, measured, verdict, used):
+    """More than 0.05 over the simplest method; two forbidden columns allowed."""
+    thresholds = {"beats_linear": 0.05, "forbidden_columns": 2.0}
+    chosen = parameters.load(None, {"quality_gates.thresholds": thresholds})
+    found = gates.QualityGateManager(chosen).judge_models({"spread": measured})
+    (one,) = (one for one in found if one.gate == name)
+    assert (one.verdict, one.used) == (verdict, pytest.approx(used))
+
+
+def test_every_model_is_judged_whatever_the_others_lack():
+    """In the order of the models, each with findings of its own."""
+    found = MANAGER.judge_models({"anomaly": {}, "spread": GOOD, "downgrade": POOR})
+    verdicts = [(one.slice, one.verdict) for one in found if one.gate == "beats_floor"]
+    assert verdicts == [
+        ("model=anomaly", "not_applicable"), ("model=spread", "pass"), ("model=downgrade", "fail"),
+    ]  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 
 from bondx_lib import gates, market, parameters
 from bondx_lib.errors import BadInput
+from bondx_lib.gates import reference
 
 CHOSEN = parameters.default()
 
@@ -160,6 +161,12 @@ def test_the_digest_names_every_threshold_and_severity():
     assert len(digests) == 5
     assert usual.digest() == manager().digest() == gates.digest_of(usual.table())
     assert usual.table()["coverage"] == {"threshold": 90.0, "severity": "block"}
+    assert usual.table()["reference"] == reference.digest()
+    robust = [gate for name, gate in gates.GATES.items() if name.startswith("robust_")]
+    assert [(gate.name, gate.measure) for gate in robust] == [
+        (name, name) for name in ("robust_curve", "robust_missing", "robust_stale")
+    ]
+    assert robust[0].catches == "models that fail when the risk-free curve moves by 100 bp"
 
 
 def test_a_second_draw_that_differs_blocks():
