@@ -20,7 +20,7 @@ TEST := $(call installed,test)
 DEV := $(call installed,dev)
 BENCHMARK := $(call installed,benchmark)
 
-.PHONY: run test test-unit test-integration test-performance test-quality test-faults test-fuzz test-browser check lab lock realism calibrate ceilings reference pages benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping bench-refinement bench-loop bench-watching bench-sizes clean help
+.PHONY: run test test-unit test-integration test-performance test-quality test-faults test-fuzz test-browser check lab lock realism calibrate ceilings reference pages audit benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping bench-refinement bench-loop bench-watching bench-sizes clean help
 .DELETE_ON_ERROR:
 
 run: $(RUN)
@@ -105,6 +105,10 @@ bench-loop: $(RUN)
 bench-watching: $(RUN)
 	$(BIN)/python benchmarks/watching.py
 
+# Asks the package index for known weaknesses of what is locked; fetches its tool from there too.
+audit: $(DEV)
+	$(BIN)/uv tool run pip-audit --no-deps --disable-pip -r locks/dev.txt
+
 pages: $(RUN)
 	$(BIN)/python docs/reference_pages.py
 
@@ -137,6 +141,7 @@ help:
 	@echo "make bench-refinement  measure what each ingredient of refinement adds (half an hour)"
 	@echo "make bench-loop  measure what a run takes beside its epochs (a quarter of an hour)"
 	@echo "make bench-watching  measure how fast a run is looked at, and a thousand (a minute)"
+	@echo "make audit  look for known weaknesses of the locked packages (needs the network)"
 	@echo "make pages  write the reference pages in docs again from the code"
 	@echo "make bench-sizes  measure time and memory of runs of three sizes (an hour)"
 	@echo "make clean  remove the environment and all caches, but no run"
