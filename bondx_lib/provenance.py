@@ -19,7 +19,7 @@ from bondx_lib.artefacts import sha256_file
 PACKAGE: Final = Path(__file__).resolve().parent
 SUFFIXES: Final = (".py", ".json", ".csv")
 NOTEBOOKS: Final = ("notebooks/epoch.ipynb",)
-NOT_OF_A_RUN: Final = ("__main__.py", "cli.py", "dashboard", "scoring", "sweep", "validation")
+NOT_OF_A_RUN: Final = ("__main__.py", "cli", "dashboard", "scoring", "sweep", "validation")
 DIGITS: Final = 16
 """Hexadecimal digits of a file's digest: it tells of changes, it is no proof against forgery."""
 LIBRARIES: Final = (

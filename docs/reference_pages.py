@@ -228,7 +228,7 @@ def exit_codes_page() -> str:
 def _codes_by_command() -> Iterator[tuple[str, str, str]]:
     """Yield each command's codes; commands that mean the same share their rows."""
     said: dict[int, list[str]] = {}
-    for name in cli._COMMANDS:
+    for name in cli.COMMANDS:
         if name in cli.EXITS:
             said.setdefault(id(cli.EXITS[name]), []).append(name)
     for names in said.values():
@@ -263,7 +263,7 @@ def commands_page() -> str:
         "with: [exit codes](exit_codes.md).\n\n",
         *_table(("command", "what it does"),
                 ((f"[`{name}`](#{name})", summary)
-                 for name, (_, summary, _, _) in cli._COMMANDS.items())),
+                 for name, (_, summary, _, _) in cli.COMMANDS.items())),
     ]  # fmt: skip
     for name, one in commands.choices.items():
         example = (one.epilog or "").splitlines()[0].removeprefix("example: ")

@@ -56,7 +56,7 @@ def test_pages_leave_nothing_out(pages: ModuleType) -> None:
         assert row["meaning"]
     for name in events.KINDS:
         assert f"\n## {name}\n" in told["events.md"]
-    for name in cli._COMMANDS:
+    for name in cli.COMMANDS:
         assert f"\n## {name}\n" in told["commands.md"]
     for name in (*plan.BLOCKS, *column_map.BLOCKS):
         assert f"| `{name}` | " in told["parameters.md"]

@@ -19,7 +19,7 @@ from bondx_lib.parameters import Parameters, describe
 
 from . import report_factory
 
-COMMANDS = tuple(cli._COMMANDS)
+COMMANDS = tuple(cli.COMMANDS)
 Shown = pytest.CaptureFixture[str]
 
 

@@ -19,7 +19,7 @@ def package(tmp_path: Path) -> Path:
     root = tmp_path / "bondx_lib"
     for name, text in {
         "epoch.py": "1", "market/facts.csv": "2", "market/__pycache__/facts.pyc": "3",
-        "dashboard/html.py": "4", "cli.py": "5", "templates/style.css": "6",
+        "dashboard/html.py": "4", "cli/running.py": "5", "templates/style.css": "6",
         "../notebooks/epoch.ipynb": "7", "../notebooks/explore.ipynb": "8",
     }.items():  # fmt: skip
         (root / name).parent.mkdir(parents=True, exist_ok=True)
