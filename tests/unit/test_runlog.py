@@ -102,6 +102,9 @@ def test_a_torn_last_line_is_tolerated_and_can_be_cut(tmp_path_factory, cut):
     assert runlog.repair_tail(path) > 0
     assert runlog.repair_tail(path) == 0
     runlog.Journal(path).append("epoch_started", epoch=1, attempt=2, kernel="cold")
+    path.write_bytes(b"nonsense\n" + path.read_bytes())
+    with pytest.raises(RunLogDamaged, match=rf"^{path}: line 1: is no event"):
+        runlog.repair_tail(path)
 
 
 def test_a_writer_that_was_left_behind_can_not_write(log):
@@ -352,6 +355,8 @@ def test_replay_tells_the_story(log, tmp_path):
     journal.append("paused", epoch=1)
     paused = runlog.replay(runlog.read(log))
     assert (paused.status, runlog.live_status(paused, tmp_path)) == ("paused", "lost")
+    journal.append("epoch_started", epoch=2, attempt=1, kernel="warm")
+    assert runlog.replay(runlog.read(log)).status == "running"
     journal.append("run_interrupted", signal="SIGINT")
     journal.append("run_resumed", epoch=1, pid=2, process_start="x")
     journal.append("epoch_failed", epoch=2, attempt=1, error="E", message="m", retry=False)
@@ -373,7 +378,7 @@ def test_an_event_must_follow_from_those_before(log, kind, fields, message):
     """A chain may be sound and the story none; whoever reads the ends alone asks for none."""
     runlog.Journal(log).append(kind, **fields)
     written = runlog.read(log)
-    with pytest.raises(RunLogDamaged, match=f"line 4: .*{message}"):
+    with pytest.raises(RunLogDamaged, match=rf"^events\.jsonl: line 4: .*{message}$"):
         runlog.replay(written)
     assert runlog.replay(written, whole=False).events == 4
 
