@@ -6,7 +6,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 UV := $(shell command -v uv 2>/dev/null)
 # One process more than cores, because some tests wait; tests of one file stay together, in the order
-# of the folders, slow ones first.
+# of tests/conftest.py: slow files first, then folder by folder.
 TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 SIDE_BY_SIDE = -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 UNMEASURED := browser or faults or fuzz or performance or quality

@@ -14,6 +14,14 @@ from hypothesis import settings
 
 FOLDERS = ("integration", "performance", "faults", "fuzz", "browser", "quality")
 
+SLOW_FIRST = (
+    "test_documents.py", "test_controller_page.py", "test_loop.py", "test_loop_benchmark.py",
+    "test_sweep.py", "test_ceilings.py", "test_pack.py", "test_report_html.py",
+    "test_asked_to_end.py", "test_refinement_benchmark.py", "test_explore_notebook.py",
+    "test_disk.py", "test_score_command.py", "test_law.py", "test_controller.py", "test_options.py",
+)  # fmt: skip
+"""Files that take longest: begun last, they would keep one process at work while others rest."""
+
 _HOME = tempfile.mkdtemp(prefix="bondx-tests-")
 
 # Set before anything is imported, because kernels and subprocesses inherit it too.
@@ -48,8 +56,13 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test by the folder it lies in; doctests are unit tests."""
+    """Mark every test by its folder, and begin with slow files; doctests are unit tests."""
     for item in items:
         parts = Path(item.path).parts
         kind = next((name for name in FOLDERS if name in parts), "unit")
         item.add_marker(kind)
+    items.sort(key=lambda item: _place(Path(item.path).name))
+
+
+def _place(name: str) -> int:
+    return SLOW_FIRST.index(name) if name in SLOW_FIRST else len(SLOW_FIRST)

@@ -296,3 +296,15 @@ def test_laboratory_is_bound_to_this_machine() -> None:
     ]
     assert "--ServerApp.ip=127.0.0.1" in line
     assert "token" not in line
+
+
+def test_slow_files_are_there() -> None:
+    """Each that the tests begin with is a file, so none was renamed and forgotten."""
+    source = ast.parse((ROOT / "tests" / "conftest.py").read_text())
+    (listed,) = (
+        ast.literal_eval(node.value) for node in source.body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "SLOW_FIRST"
+    )  # fmt: skip
+    files = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert len(listed) > 5
+    assert set(listed) <= files
