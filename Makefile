@@ -5,11 +5,11 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
     $$each -c '$(SUPPORTED)' 2>/dev/null && echo $$each && break; done)
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 UV := $(shell command -v uv 2>/dev/null)
-# One process more than cores, because some tests wait; tests of one file stay together, in the order
-# of tests/conftest.py: slow files first, then folder by folder.
-TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# One process for each core; tests of one file stay together, in the order of tests/conftest.py: slow
+# files first, then folder by folder.
+TEST_PROCESSES ?= auto
 SIDE_BY_SIDE = -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
-UNMEASURED := browser or faults or fuzz or performance or quality
+MEASURED := unit or measured
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -26,11 +26,11 @@ BENCHMARK := $(call installed,benchmark)
 run: $(RUN)
 	$(BIN)/bondx run -f $(PARAMETERS)
 
-# Measuring takes half as long again, so it is done where modules are tried one by one or together.
+# Measuring takes half as long again, so it is done where it tells most.
 test: $(TEST)
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "$(UNMEASURED)"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not ($(MEASURED))"
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) -m "not ($(UNMEASURED))"
+	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) -m "$(MEASURED)"
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 

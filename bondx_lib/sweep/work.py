@@ -81,7 +81,7 @@ def worst(codes: Iterable[int]) -> int:
     (1, 0)
     """
     found = set(codes)
-    return next((code for code in WORST_FIRST if code in found), LOST if found - {0} else 0)
+    return int(next((code for code in WORST_FIRST if code in found), LOST if found - {0} else 0))
 
 
 @dataclass

@@ -11,6 +11,7 @@ import pytest
 from bondx_lib import BondXAIAutonomousTrainer, artefacts, cli, evidence, parameters, runlog
 from bondx_lib.errors import BadInput
 
+pytestmark = pytest.mark.measured
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = ROOT / "tests" / "outside"
 MODELS = ["spread", "downgrade", "anomaly", "bid_ask"]
