@@ -79,7 +79,7 @@ def measured(chosen: Mapping[str, Any]) -> dict[str, Any]:
         peak_bytes, processor_seconds = _watched(["run", "-f", str(file), "--quiet"])
         seconds = time.perf_counter() - started
         (run_dir,) = runs.iterdir()
-        state = runlog.replay(runlog.read(run_dir / runlog.LOG_NAME))
+        state = runlog.state_of(run_dir)
         size = sum(path.stat().st_size for path in run_dir.rglob("*") if path.is_file())
         bonds = parameters.load(run_dir / "parameters.yaml").dataset_size
     return {

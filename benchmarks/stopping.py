@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def collect(run_dir: Path) -> dict[str, Any]:
     """Return the skills of a run, epoch by epoch, and what it takes to promote a challenger."""
-    state = runlog.replay(runlog.read(run_dir / runlog.LOG_NAME))
+    state = runlog.state_of(run_dir)
     views, names = state.committed, list(state.parameters["models"])
     gaps = {name: _gap(views[-1].scores[name]["challenger"]) for name in names}
     later = views[SETTLED:]

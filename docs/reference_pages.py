@@ -44,7 +44,15 @@ PARTS: Final = (
 """What fields of events are made of."""
 NAMES: Final = {
     "bondx_lib.parameters": ("default", "load", "describe", "Parameters"),
-    "bondx_lib.runlog": ("read", "replay", "Event", "RunState", "EpochView", "Follower"),
+    "bondx_lib.runlog": (
+        "read",
+        "replay",
+        "state_of",
+        "Event",
+        "RunState",
+        "EpochView",
+        "Follower",
+    ),
 }
 """Of modules that state no ``__all__``."""
 

@@ -153,7 +153,7 @@ def _epoch_to_replay(text: str | None) -> int | None:
 def _replayed(folder: Path, number: int | None, quiet: bool) -> list[Any]:
     from bondx_lib import runlog, trainer
 
-    for line in trainer.circumstances(runlog.replay(runlog.read(folder / runlog.LOG_NAME))):
+    for line in trainer.circumstances(runlog.state_of(folder)):
         print(f"not as it was when the run was made: {line}", file=sys.stderr)
     say = (lambda line: None) if quiet else shown.say_now
     return list(trainer.replay(folder, number, say))

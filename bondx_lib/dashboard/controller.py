@@ -9,8 +9,9 @@ answer freezes nothing.
 from __future__ import annotations
 
 import base64
+import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -137,9 +138,8 @@ class Controller:
             if options != list(self._list.options):
                 chosen = self._watcher.run_dir.name if self._watcher else None
                 with self._list.hold_sync():  # no page sees new lines before all is settled
-                    self._selecting = threading.get_ident()
-                    self._list.options = options
-                    self._selecting = 0
+                    with self._not_chosen():
+                        self._list.options = options
                     self._select(chosen)
                 self._go.options = [name for _, name in options]
 
@@ -206,7 +206,7 @@ class Controller:
         asked = widgets.VBox([self._form.box(), self._buttons["Start"]])
         self._new.observe(lambda change: _show(asked, change["new"]), names="value")
         _show(asked, False)
-        self._selecting = 0
+        self._setting = 0
         self._list: Any = widgets.Select(
             description="Runs", rows=5, layout=widgets.Layout(width="auto"),
             style={"description_width": "3rem"},
@@ -308,7 +308,7 @@ class Controller:
 
     def _chosen(self, change: Mapping[str, Any]) -> None:
         """Attach to what somebody chose: what this thread has just set is no choice."""
-        if self._selecting != threading.get_ident() and change["new"] is not None:
+        if self._setting != threading.get_ident() and change["new"] is not None:
             self._try(lambda: self.attach(change["new"]))
 
     def _named(self, change: Mapping[str, Any]) -> None:
@@ -319,9 +319,17 @@ class Controller:
             self._go.value = ""
 
     def _select(self, name: str | None) -> None:
-        self._selecting = threading.get_ident()
-        self._list.value = name if name in {value for _, value in self._list.options} else None
-        self._selecting = 0
+        with self._not_chosen():
+            self._list.value = name if name in {value for _, value in self._list.options} else None
+
+    @contextlib.contextmanager
+    def _not_chosen(self) -> Iterator[None]:
+        """Let what this thread sets in the list of runs be no choice of anybody's."""
+        self._setting = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._setting = 0
 
     def _follow(self) -> None:
         """Begin to refresh, if nothing does."""

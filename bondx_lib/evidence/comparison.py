@@ -33,7 +33,7 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
     """
     records = [_ended(folder) for folder in (first, second)]
     states = [record.state for record in records]
-    summaries = [report.summarise(record.folder) for record in records]
+    summaries = [report.summarise(record) for record in records]
     return {
         "runs": [record.folder.name for record in records],
         "parameters": list(_parameters(states[0].parameters, states[1].parameters)),

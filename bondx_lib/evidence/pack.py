@@ -32,7 +32,7 @@ def write_documents(run_dir: Path) -> None:
         When the run's log or an artefact cannot be read.
     """
     record = report.read(run_dir)
-    summary = report.summarise(run_dir)
+    summary = report.summarise(record)
     folder = run_dir / FOLDER
     contents: dict[str, Any] = {
         "tests": documents.tests(summary),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from importlib import metadata
 from typing import Any, Final
 
 import pandas as pd
@@ -45,9 +44,7 @@ from bondx_lib.gates.base import (
 from bondx_lib.gates.part import Part
 from bondx_lib.gates.tallies import Tally
 from bondx_lib.parameters import Parameters, QualityGates
-
-GROUP: Final = "bondx.gates"
-LAW: Final = ("name", "family", "catches", "asks", "limit", "severity", "evaluate")
+from bondx_lib.register import Register
 
 GATES: Final[dict[str, Gate]] = {
     gate.name: gate
@@ -65,13 +62,38 @@ GATES: Final[dict[str, Gate]] = {
     )
 }
 
-_added: dict[str, Gate] = {}
+
+class _Register(Register[Gate]):
+    """A class stands for the gate that it makes; what a gate says of itself must be admissible."""
+
+    def made(self, offered: Any) -> Gate:
+        one: Gate = offered() if isinstance(offered, type) else offered
+        return one
+
+    def checked(self, one: Gate, source: str, name: str) -> Gate:
+        gate = super().checked(one, source, name)
+        for key, value, admissible in (
+            ("family", gate.family, FAMILIES), ("severity", gate.severity, SEVERITIES),
+            ("asks", gate.asks, ("data", "models", "redrawn")),
+        ):  # fmt: skip
+            if value not in admissible:
+                raise BadInput(
+                    "is not admissible", source=f"{source}: {name}", key=key, value=value,
+                    admissible=", ".join(admissible), nearest=nearest(str(value), admissible),
+                )  # fmt: skip
+        return gate
+
+
+REGISTER: Final = _Register(
+    "gate", GATES, "bondx.gates",
+    law=("name", "family", "catches", "asks", "limit", "severity", "evaluate"),
+    admissible="an instance of bondx_lib.gates.Gate",
+)  # fmt: skip
 
 
 def known() -> tuple[str, ...]:
     """Return the names of all gates: the project's own, then those added."""
-    outside = metadata.entry_points(group=GROUP).names
-    return (*GATES, *sorted({*_added, *outside} - set(GATES)))
+    return REGISTER.known()
 
 
 def families() -> dict[str, str]:
@@ -88,17 +110,7 @@ def get(name: str) -> Gate:
         When no gate has that name, naming the nearest, or when what a package offers under it is
         no gate.
     """
-    if name in GATES:
-        return GATES[name]
-    if name in _added:
-        return _added[name]
-    for entry in metadata.entry_points(group=GROUP, name=name):
-        offered = entry.load()
-        gate = offered() if isinstance(offered, type) else offered
-        return _checked(gate, f"entry point {entry.value}", name)
-    raise BadInput(
-        "is not a gate", key=name, admissible=", ".join(known()), nearest=nearest(name, known())
-    )
+    return REGISTER.get(name)
 
 
 def register(gate: Gate | type[Gate]) -> Gate:
@@ -109,12 +121,7 @@ def register(gate: Gate | type[Gate]) -> Gate:
     BadInput
         When it does not offer all that a gate must, or takes the name of one of the project's.
     """
-    one = gate() if isinstance(gate, type) else gate
-    name = str(getattr(one, "name", ""))
-    if name in GATES:
-        raise BadInput("is a gate of the project; choose another name", key=name)
-    _added[name] = _checked(one, "register", name)
-    return one
+    return REGISTER.add(gate)
 
 
 def settings(chosen: QualityGates) -> dict[str, Setting]:
@@ -304,25 +311,3 @@ def _must_know(key: str, name: str) -> None:
             "is not a gate", source="parameters", key=key, value=name,
             admissible="the gates that `bondx gates` lists", nearest=nearest(name, known()),
         )  # fmt: skip
-
-
-def _checked(gate: Gate, source: str, name: str) -> Gate:
-    missing = [part for part in LAW if not hasattr(gate, part)]
-    if missing:
-        raise BadInput(
-            f"is no gate: it lacks {', '.join(missing)}", source=source, key=name or None,
-            admissible="an instance of bondx_lib.gates.Gate",
-        )  # fmt: skip
-    if gate.name != name:
-        raise BadInput("has another name than it is offered under", source=source, key=name,
-                       value=gate.name)  # fmt: skip
-    for key, value, admissible in (
-        ("family", gate.family, FAMILIES), ("severity", gate.severity, SEVERITIES),
-        ("asks", gate.asks, ("data", "models", "redrawn")),
-    ):  # fmt: skip
-        if value not in admissible:
-            raise BadInput(
-                "is not admissible", source=f"{source}: {name}", key=key, value=value,
-                admissible=", ".join(admissible), nearest=nearest(str(value), admissible),
-            )  # fmt: skip
-    return gate

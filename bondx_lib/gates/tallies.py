@@ -279,13 +279,14 @@ def wilson(share: float, rows: float, confidence: float = CONFIDENCE) -> Interva
     """Return the Wilson interval of a share of so many independent rows.
 
     >>> low, high = wilson(0.0, 100)
-    >>> round(low, 6), round(high, 3)
+    >>> low, round(high, 3)
     (0.0, 0.037)
     """
     z = float(stats.norm.ppf((1 + confidence) / 2))
     centre = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
     half = z * np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2)) / (1 + z**2 / rows)
-    return max(float(centre - half), 0.0), min(float(centre + half), 1.0)
+    low, high = float(centre - half), float(centre + half)
+    return max(min(low, share), 0.0), min(max(high, share), 1.0)  # rounding puts no share outside
 
 
 def grouped(codes: Ints, values: Floats) -> Floats:

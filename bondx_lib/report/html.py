@@ -48,8 +48,9 @@ def render(run_dir: str | Path, kernel: Callable[[], engine.Kernel] | None = Non
         the page is too large.
     """
     folder = Path(run_dir).resolve()
-    runlog.must_have_ended(read(folder).state, folder, "reported")
-    summary = summarise(folder)
+    record = read(folder)
+    runlog.must_have_ended(record.state, folder, "reported")
+    summary = summarise(record)
     artefacts.write_json(folder / "report.json", summary)
     notebook = _executed(folder, kernel or (lambda: engine.Kernel(preload=None)))
     page = to_html(notebook, summary["name"], summary["banner"])

@@ -66,20 +66,20 @@ NOT_INSTALLED: Final = (
 )
 
 
-def summarise(run_dir: str | Path) -> dict[str, Any]:
+def summarise(run: str | Path | Record) -> dict[str, Any]:
     """Return what a run did and found, as plain values that strict JSON can hold.
 
     Parameters
     ----------
-    run_dir
-        The run folder; its log and artefacts are read, nothing is written.
+    run
+        The run folder, or what was read of it; log and artefacts are read, nothing is written.
 
     Raises
     ------
     BadInput
         When the log is missing or damaged, or an artefact cannot be read.
     """
-    record = read(run_dir)
+    record = run if isinstance(run, Record) else read(run)
     loaded = champions(record)
     summary = {
         **_identity(record),

@@ -84,7 +84,7 @@ def _holder(run_dir: Path) -> int | None:
     """Return the process id that the lock names, or refuse if nobody holds it."""
     if runlog.RunLock.held(run_dir):
         return runlog.RunLock.holder(run_dir)
-    state = runlog.replay(runlog.read(run_dir / runlog.LOG_NAME))
+    state = runlog.state_of(run_dir)
     if state.finished:
         raise BadInput(f"the run has ended ({state.status})", source=str(run_dir))
     raise BadInput(

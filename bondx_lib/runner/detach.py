@@ -79,8 +79,7 @@ def go_on(run_dir: Path, options: Sequence[str] = ()) -> int:
 
 def _has_opened(run_dir: Path, pid: int) -> bool:
     """Say whether the run's log names the process as the one that works on it."""
-    log = run_dir / runlog.LOG_NAME
-    return log.is_file() and runlog.replay(runlog.read(log)).pid == pid
+    return (run_dir / runlog.LOG_NAME).is_file() and runlog.state_of(run_dir).pid == pid
 
 
 def _said(run_dir: Path, began: int) -> str:

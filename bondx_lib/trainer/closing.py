@@ -111,7 +111,7 @@ def compare_options(
 
 def open_audit(run_dir: Path, parameters: Parameters, journal: runlog.Journal) -> None:
     """Draw the audit market, score the champions on it once, and log the scores."""
-    if "audit" not in runlog.replay(runlog.read(journal.path)).markets:
+    if "audit" not in runlog.state_of(run_dir).markets:
         epoch.draw_market(run_dir, "audit", parameters, journal)
     panel, truth = epoch.read_market(run_dir, "audit")
     scores = {}

@@ -408,13 +408,13 @@ def resume(
         When the folder is no run, has ended, or its parameters or artefacts were changed.
     """
     folder = Path(run_dir)
-    path = folder / runlog.LOG_NAME
-    if not path.is_file() and not opening.is_prepared(folder):
+    prepared = opening.is_prepared(folder)
+    if not prepared and not (folder / runlog.LOG_NAME).is_file():
         raise BadInput(
             "is no run folder: it has no events.jsonl", source=str(folder),
             admissible="a folder that `bondx list` names",
         )  # fmt: skip
-    state = runlog.RunState() if opening.is_prepared(folder) else runlog.replay(runlog.read(path))
+    state = runlog.RunState() if prepared else runlog.state_of(folder)
     parameters = parameter_files.load(folder / epoch.PARAMETERS_NAME)
     if state.finished and evidence.pack_id(folder) is None:
         closing.close_late(folder, log_level or parameters.logging.level)

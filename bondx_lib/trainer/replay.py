@@ -73,7 +73,7 @@ def replay(
     BadInput
         When the run is still going, has no such epoch, or its parameters were changed.
     """
-    state = runlog.replay(runlog.read(run_dir / runlog.LOG_NAME))
+    state = runlog.state_of(run_dir)
     runlog.must_have_ended(state, run_dir, "replayed")
     done = [view.number for view in state.committed]
     if number is not None and number not in done:

@@ -108,7 +108,7 @@ def _name(source: str, key: str, value: Any) -> str:
 
 
 def _factor(source: str, key: str, value: Any) -> float:
-    name = key.partition(".")[2]
+    name, value = key.partition(".")[2], parameters.as_number(value)
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if cells.kind(name) != "float64":
         raise BadInput("has no unit to scale", source=source, key=key, value=value,

@@ -165,7 +165,7 @@ def test_a_run_that_does_not_come_to_its_first_line(
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(runlog, "_write_whole", _once(fail, runlog._write_whole))
+        patched.setattr(runlog.journal, "_write_whole", _once(fail, runlog.journal._write_whole))
         assert cli.main([*WORDS, *FLAGS, "--output", str(tmp_path)]) == code
     assert capsys.readouterr().err.count("\n") == 1
     folder = killing.run_folder(tmp_path)

@@ -180,7 +180,7 @@ def test_a_clock_that_is_set_back_changes_no_byte(
     for name in ("ahead", "back"):
         shutil.copytree(halfway, tmp_path / name)
         if name == "back":
-            monkeypatch.setattr(runlog, "datetime", GoingBack)
+            monkeypatch.setattr(runlog.journal, "datetime", GoingBack)
         assert cli.main(["resume", "-q", str(tmp_path / name)]) == 0
     times = [event.at for event in runlog.read(tmp_path / "back" / runlog.LOG_NAME)]
     assert sorted(times) != times

@@ -230,7 +230,7 @@ def test_code(block: Block, house: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.chdir(house)
     _interrupted(house)
     for register in ("bondx_lib.gates.register", "bondx_lib.models.register"):
-        monkeypatch.setattr(sys.modules[register], "_added", {})
+        monkeypatch.setattr(sys.modules[register].REGISTER, "added", {})
     if block.page == "sweeps.md" and not list((house / "runs").glob("*-sweep-*")):
         assert cli.main(["sweep", "-f", "parameters/sweep_example.yaml"]) == 0
     if block.page == "tutorial.md" and not (house / "market").exists():

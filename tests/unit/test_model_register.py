@@ -26,7 +26,7 @@ def outside(monkeypatch):
 @pytest.fixture
 def forget(monkeypatch):
     """Forget models that a test adds."""
-    monkeypatch.setattr(sys.modules["bondx_lib.models.register"], "_added", {})
+    monkeypatch.setattr(sys.modules["bondx_lib.models.register"].REGISTER, "added", {})
 
 
 def line_model() -> type[models.Supervised]:

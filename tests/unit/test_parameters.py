@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -165,6 +166,55 @@ def test_arbitrary_mappings_never_raise_anything_else(values):
         return
     with pytest.raises(BadInput):
         parameters.load(None, values)
+
+
+ADMISSIBLE = {
+    "dataset_size": st.integers(30, 100_000), "max_epochs": st.integers(1, 10_000),
+    "random_seed": st.integers(0, 2**32 - 1), "training_split": st.floats(0.5, 0.9),
+    "convergence_threshold": st.floats(1e-6, 0.1), "models": st.permutations(["spread", "anomaly"]),
+    "quality_gates.coverage_min": st.floats(0, 100),
+    "quality_gates.thresholds": st.dictionaries(
+        st.sampled_from(["psi", "calibration"]),
+        st.floats(0, 1) | st.tuples(st.floats(-1, 0), st.floats(0.1, 1)).map(list),
+    ),
+    "quality_gates.disabled": st.lists(st.sampled_from(["psi", "tails", "age"]), unique=True),
+    "epoch.pool_limit": st.none() | st.integers(1, 10_000),
+    "output.base_directory": st.text("a: #-'\"{[&*!|>%@é", min_size=1, max_size=12),
+    "scenario": st.sampled_from(["baseline", "recession"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["1e-4", "1E-4", "1.e-4", "0.1e-3", "+1.0e-4"])
+def test_numbers_with_an_exponent_are_numbers(tmp_path, text):
+    """However they are written, in a file and behind --set; where a text is due they stay text."""
+    file = tmp_path / "small.yaml"
+    file.write_text(f"convergence_threshold: {text}\nname: 1e4\n")
+    chosen = parameters.load(file, {"quality_gates.thresholds": f"{{psi: {text}}}"})
+    assert (chosen.convergence_threshold, chosen.name) == (1e-4, "1e4")
+    assert chosen.quality_gates.thresholds == {"psi": 1e-4}
+    ranged = {"quality_gates.thresholds": f"{{calibration: [-{text.lstrip('+')}, {text}]}}"}
+    assert parameters.load(None, ranged).quality_gates.thresholds == {"calibration": (-1e-4, 1e-4)}
+    assert parameters.load(None, {"max_epochs": "1000"}).max_epochs == 1000
+    with pytest.raises(BadInput, match=r"max_epochs: is not admissible \(got '1e3'\)"):
+        parameters.load(None, {"max_epochs": "1e3"})
+
+
+@settings(max_examples=25)
+@given(st.fixed_dictionaries({}, optional=ADMISSIBLE))
+def test_whatever_is_admissible_survives_its_file(tmp_path_factory, values):
+    """Written and read again it is the same, under the same digest."""
+    chosen = parameters.load(None, {key: json.dumps(one) for key, one in values.items()})
+    file = tmp_path_factory.mktemp("kept") / "parameters.yaml"
+    file.write_text(chosen.to_yaml(), encoding="utf-8")
+    again = parameters.load(file)
+    assert again == chosen
+    assert again.digest() == chosen.digest()
+    decides = [
+        one.model_dump(exclude=set(parameters.NOT_IDENTITY))
+        for one in (chosen, parameters.default())
+    ]
+    same = chosen.digest() == parameters.default().digest()
+    assert same == (decides[0] == decides[1])
 
 
 def test_override_text_needs_key_and_value():

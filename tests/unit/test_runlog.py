@@ -107,6 +107,26 @@ def test_a_torn_last_line_is_tolerated_and_can_be_cut(tmp_path_factory, cut):
         runlog.repair_tail(path)
 
 
+@given(cuts=st.lists(st.integers(0, 4000), max_size=12), models=st.integers(1, 4))
+def test_a_log_read_in_pieces_says_what_it_says_as_a_whole(tmp_path_factory, cuts, models):
+    """However many bytes have been written when somebody looks, lines and state are the same."""
+    trained = {"event": "model_trained", "seconds": 1.5, "rows": 9, "digest": "a" * 64}
+    content = chained([STARTED, *({"at": AT, "epoch": 1, **one} for one in (
+        {"event": "epoch_started", "attempt": 1, "kernel": "cold"},
+        {"event": "stage_started", "stage": "train"},
+        {"event": "epoch_started", "attempt": 2, "kernel": "warm"},
+        *({**trained, "model": f"m{name}"} for name in range(models)),
+    ))])  # fmt: skip
+    path = tmp_path_factory.mktemp("grows") / runlog.LOG_NAME
+    follower, seen = runlog.Follower(path), []
+    for end in [*sorted(min(cut, len(content)) for cut in cuts), len(content)]:
+        path.write_bytes(content[:end])
+        seen += follower.new()
+        assert follower.torn == (not content[:end].endswith(b"\n") and end > 0)
+    assert seen == runlog.read(path)
+    assert follower.state() == runlog.state_of(path.parent)
+
+
 def test_a_writer_that_was_left_behind_can_not_write(log):
     """Once somebody else has written, the older journal is fenced off."""
     stale, fresh = runlog.Journal(log), runlog.Journal(log)

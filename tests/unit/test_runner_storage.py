@@ -157,7 +157,7 @@ def test_a_line_that_does_not_fit_leaves_the_log_as_it_was(room: int, tmp_path: 
     journal.append("run_started", **START)
     before = path.read_bytes()
     with Full(path, room) as file, pytest.raises(OSError, match="No space left"):
-        runlog._write_whole(file, b"x" * 31 + b"\n", len(before))
+        runlog.journal._write_whole(file, b"x" * 31 + b"\n", len(before))
     assert path.read_bytes() == before
     journal.append("continued", epoch=1)
     assert len(runlog.read(path, tolerate_torn=False)) == 2
@@ -168,7 +168,7 @@ def test_a_line_that_fits_is_written_in_as_many_pieces_as_it_takes(tmp_path: Pat
     path = tmp_path / runlog.LOG_NAME
 
     with Full(path, room=100, most=3) as file:
-        runlog._write_whole(file, b"0123456789\n", 0)
+        runlog.journal._write_whole(file, b"0123456789\n", 0)
     assert path.read_bytes() == b"0123456789\n"
 
 
@@ -177,7 +177,7 @@ def test_an_interrupted_line_is_taken_back(tmp_path: Path, monkeypatch: pytest.M
     path = tmp_path / runlog.LOG_NAME
     journal = runlog.Journal(path)
     with monkeypatch.context() as patched:
-        patched.setattr(runlog.os, "fsync", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr("os.fsync", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             journal.append("run_started", **START)
     assert path.read_bytes() == b""

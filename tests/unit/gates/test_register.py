@@ -32,7 +32,7 @@ class DearBonds(gates.RowGate):
 
 @pytest.fixture
 def _alone(monkeypatch):
-    monkeypatch.setattr(import_module("bondx_lib.gates.register"), "_added", {})
+    monkeypatch.setattr(import_module("bondx_lib.gates.register").REGISTER, "added", {})
 
 
 def chosen(**quality_gates: Any) -> parameters.Parameters:

@@ -1,30 +1,16 @@
-"""The parameters of a run: typed, frozen, strict.
-
-A parameters file states only what differs from the defaults. Every key is known, every value has a
-type and a range; anything else is refused with the file, the key, the value and what would do.
-"""
+"""What can be set: every key with its type, range, unit and default."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args, get_origin
+from typing import Annotated, Any, Final, Literal
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-from bondx_lib.errors import BadInput, nearest
+from bondx_lib.errors import nearest
 from bondx_lib.schema import MODELS, SCENARIOS
 
 NOT_IDENTITY: Final = ("name", "output", "logging", "execution")
@@ -39,6 +25,22 @@ GATE_RANGE: Final = "names as `bondx gates` lists them"
 SCENARIO_RANGE: Final = f"one of {', '.join(SCENARIOS)}; several joined by +"
 
 
+EXPONENT: Final = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+"""Numbers that YAML 1.1 takes for text: it wants a point and a sign in them, as in ``1.0e-4``."""
+
+
+def as_number(value: Any) -> Any:
+    """Return the number that a text with an exponent is, and anything else as it is.
+
+    >>> as_number("1e-4"), as_number("e4"), as_number(2)
+    (0.0001, 'e4', 2)
+    """
+    return float(value) if isinstance(value, str) and EXPONENT.fullmatch(value) else value
+
+
+Real = Annotated[float, BeforeValidator(as_number)]
+
+
 class _Block(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -47,7 +49,7 @@ def _unit(unit: str) -> dict[str, Any]:
     return {"unit": unit}
 
 
-Threshold = float | tuple[float, float]
+Threshold = Real | tuple[Real, Real]
 
 
 class QualityGates(_Block):
@@ -58,23 +60,23 @@ class QualityGates(_Block):
         description="how hard all gates judge: exploratory one step milder, strict one step harder",
     )
 
-    coverage_min: float = Field(
+    coverage_min: Real = Field(
         90.0, ge=0, le=100, description="required cells that are filled, at least",
         json_schema_extra=_unit("%"),
     )  # fmt: skip
-    esg_missing_max: float = Field(
+    esg_missing_max: Real = Field(
         20.0, ge=0, le=100, description="rows without an ESG score, at most",
         json_schema_extra=_unit("%"),
     )  # fmt: skip
-    liquidity_index_median_min: float = Field(
+    liquidity_index_median_min: Real = Field(
         30.0, ge=0, le=100, description="median of the liquidity index, at least",
         json_schema_extra=_unit("index"),
     )  # fmt: skip
-    negative_spreads_max_pct: float = Field(
+    negative_spreads_max_pct: Real = Field(
         1.0, ge=0, le=100, description="rows with a negative spread, at most",
         json_schema_extra=_unit("%"),
     )  # fmt: skip
-    maturity_anomalies_max_pct: float = Field(
+    maturity_anomalies_max_pct: Real = Field(
         0.1, ge=0, le=100, description="rows whose maturity cannot be right, at most",
         json_schema_extra=_unit("%"),
     )  # fmt: skip
@@ -142,7 +144,7 @@ class ParameterRanges(_Block):
     max_depth: tuple[int, ...] = Field(
         (3, 5, 7), description="tree depths to try", json_schema_extra={"range": "1 to 16 each"}
     )
-    learning_rate: tuple[float, ...] = Field(
+    learning_rate: tuple[Real, ...] = Field(
         (0.05, 0.1, 0.2), description="step sizes to try",
         json_schema_extra={"range": "0.001 to 1 each"},
     )  # fmt: skip
@@ -242,7 +244,7 @@ class Evaluation(_Block):
         64, ge=8, le=4096, description="simulated futures behind each true downgrade probability",
         json_schema_extra=_unit("futures"),
     )  # fmt: skip
-    interval_coverage: float = Field(
+    interval_coverage: Real = Field(
         0.9, ge=0.5, le=0.99, description="share of cases that a prediction interval should hold",
         json_schema_extra=_unit("fraction"),
     )  # fmt: skip
@@ -299,16 +301,16 @@ class Parameters(_Block):
         100, ge=1, le=10_000, description="epochs after which a run ends, whatever other rules say",
         json_schema_extra=_unit("epochs"),
     )  # fmt: skip
-    convergence_threshold: float = Field(
+    convergence_threshold: Real = Field(
         0.001, gt=0, lt=1,
         description="least gain in mean skill, per epoch, that counts as improvement",
         json_schema_extra=_unit("skill"),
     )  # fmt: skip
-    quality_threshold: float = Field(
+    quality_threshold: Real = Field(
         0.95, ge=0, le=1, description="mean quality score a converged run must have",
         json_schema_extra=_unit("score"),
     )  # fmt: skip
-    quality_variance_max: float = Field(
+    quality_variance_max: Real = Field(
         0.01, gt=0, le=1, description="variance below which the quality score is stable",
         json_schema_extra=_unit("score²"),
     )  # fmt: skip
@@ -320,7 +322,7 @@ class Parameters(_Block):
         36, ge=24, le=600, description="months of history of each bond",
         json_schema_extra=_unit("months"),
     )  # fmt: skip
-    training_split: float = Field(
+    training_split: Real = Field(
         0.8, ge=0.5, le=0.95, description="share of issuers and of months that models train on",
         json_schema_extra=_unit("fraction"),
     )  # fmt: skip
@@ -381,228 +383,3 @@ class Parameters(_Block):
         identity = self.model_dump(mode="json", exclude=set(NOT_IDENTITY))
         canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def default() -> Parameters:
-    """Return the parameters of the main job."""
-    return Parameters()
-
-
-def load(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Parameters:
-    """Read a parameters file over the defaults, then apply single values.
-
-    Parameters
-    ----------
-    path
-        YAML file that states differences from the defaults, or None.
-    overrides
-        Dotted key to value; a string value is read as YAML, so ``"50"`` is a number.
-
-    Raises
-    ------
-    BadInput
-        When the file cannot be read, is no mapping, repeats a key, or any key or value is not
-        admissible; the error names the file, the key, the value and what would do.
-    """
-    source = "parameters" if path is None else str(path)
-    values = {} if path is None else read_mapping(Path(path))
-    for key, value in (overrides or {}).items():
-        _override(values, key, value)
-    return _validated(values, source, overrides or {})
-
-
-def parse_override(text: str) -> tuple[str, str]:
-    """Split one ``key=value`` as given on a command line."""
-    key, separator, value = text.partition("=")
-    if not separator or not key.strip():
-        raise BadInput(
-            "is not of the form key=value", source="--set", value=text,
-            admissible="for example dataset_size=50 or quality_gates.coverage_min=95",
-        )  # fmt: skip
-    return key.strip(), value.strip()
-
-
-def describe() -> list[dict[str, str]]:
-    """Return one row per parameter: key, type, unit, range, default, meaning."""
-    return [_row(key, info) for key, info in _leaves(Parameters)]
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """Return a YAML file that holds a mapping.
-
-    Raises
-    ------
-    BadInput
-        When it cannot be read, is no mapping, or repeats a key.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadInput(
-            f"cannot be read: {error.strerror or error}", source=str(path),
-            admissible="a readable YAML file",
-        ) from error  # fmt: skip
-    except UnicodeDecodeError as error:
-        raise BadInput(
-            "is not text in UTF-8", source=str(path), admissible="a YAML file in UTF-8"
-        ) from error
-    try:
-        _refuse_repeated_keys(yaml.compose(text, Loader=yaml.SafeLoader), str(path))
-        values = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split()) or "nested too deeply"
-        raise BadInput(
-            f"is not valid YAML: {reason}", source=str(path), admissible="a YAML mapping"
-        ) from error
-    if not isinstance(values, dict):
-        found = "empty" if values is None else f"a {type(values).__name__}"
-        raise BadInput(
-            f"is {found}",
-            source=str(path),
-            admissible="a YAML mapping of names to values",
-        )
-    return values
-
-
-def read_value(text: str, key: str) -> Any:
-    """Return a value that was given as YAML, as after ``--set``.
-
-    Raises
-    ------
-    BadInput
-        When it is no YAML; names the key.
-    """
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BadInput("is not valid YAML", source="--set", key=key, value=text) from error
-
-
-def _refuse_repeated_keys(root: yaml.Node | None, source: str) -> None:
-    """Refuse what YAML would let pass: the later of two equal keys wins.
-
-    A node that aliases name again is looked at once, or a few lines could keep this busy for ever.
-    """
-    waiting: list[tuple[str, yaml.Node | None]] = [("", root)]
-    known: set[int] = set()
-    while waiting:
-        prefix, node = waiting.pop()
-        if id(node) in known or not isinstance(node, yaml.CollectionNode):
-            continue
-        known.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            waiting += [(prefix, one) for one in node.value]
-            continue
-        seen: set[str] = set()
-        for key_node, value_node in node.value:
-            key = f"{prefix}{key_node.value}"
-            if key in seen:
-                line = key_node.start_mark.line + 1
-                raise BadInput(f"is given twice (again in line {line})", source=source, key=key)
-            seen.add(key)
-            waiting.append((f"{key}.", value_node))
-
-
-def _override(values: dict[str, Any], key: str, value: Any) -> None:
-    if isinstance(value, str):
-        value = read_value(value, key)
-    *blocks, last = key.split(".")
-    target = values
-    for block in blocks:
-        inner = target.get(block)
-        target[block] = dict(inner) if isinstance(inner, dict) else {}
-        target = target[block]
-    target[last] = value
-
-
-def _validated(values: dict[str, Any], source: str, overrides: Mapping[str, Any]) -> Parameters:
-    try:
-        return Parameters.model_validate(values)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        origin = "--set" if any(key.startswith(name) for name in overrides) else source
-        raise _bad_value(key, first, origin) from error
-
-
-def _bad_value(key: str, error: Any, source: str) -> BadInput:
-    fields = dict(_leaves(Parameters))
-    if error["type"] == "extra_forbidden":
-        return BadInput(
-            "is not a parameter", source=source, key=key, nearest=_nearest_key(key, fields),
-            admissible="the keys that `bondx params` lists",
-        )  # fmt: skip
-    if error["type"] == "value_error":
-        return BadInput(str(error["ctx"]["error"]), source=source, key=key, value=error["input"])
-    named = next((name for name in fields if key == name or key.startswith(f"{name}.")), None)
-    if named is None:
-        inner = ", ".join(name for name in fields if name.startswith(f"{key}."))
-        return BadInput(
-            "must be a mapping", source=source, key=key, value=error["input"],
-            admissible=inner or "a mapping of parameter names to values",
-        )  # fmt: skip
-    row = _row(named, fields[named])
-    admissible = ", ".join(part for part in (row["type"], row["range"], row["unit"]) if part)
-    return BadInput(
-        "is not admissible", source=source, key=key, value=error["input"], admissible=admissible
-    )
-
-
-def _nearest_key(key: str, fields: Mapping[str, FieldInfo]) -> str | None:
-    same_name = [name for name in fields if name.rpartition(".")[2] == key.rpartition(".")[2]]
-    blocks = {name.partition(".")[0] for name in fields}
-    return same_name[0] if same_name else nearest(key, [*fields, *blocks])
-
-
-def _leaves(block: type[BaseModel], prefix: str = "") -> list[tuple[str, FieldInfo]]:
-    leaves: list[tuple[str, FieldInfo]] = []
-    for name, info in block.model_fields.items():
-        inner = info.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            leaves.extend(_leaves(inner, f"{prefix}{name}."))
-        else:
-            leaves.append((f"{prefix}{name}", info))
-    return leaves
-
-
-def _row(key: str, info: FieldInfo) -> dict[str, str]:
-    schema = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-    value = info.default
-    return {
-        "key": key,
-        "type": _type_name(info.annotation),
-        "unit": str(schema.get("unit", "")),
-        "range": str(schema.get("range", "")) or _range(info),
-        "default": json.dumps(list(value) if isinstance(value, tuple) else value),
-        "meaning": info.description or "",
-    }
-
-
-def _type_name(annotation: Any) -> str:
-    names = {int: "integer", float: "number", str: "text", bool: "true or false"}
-    if annotation in names:
-        return names[annotation]
-    arguments = get_args(annotation)
-    if get_origin(annotation) is Literal:
-        return "one of " + ", ".join(str(value) for value in arguments)
-    if get_origin(annotation) is dict:
-        return "names with values"
-    if Ellipsis in arguments:
-        return f"list of {_type_name(arguments[0])}"
-    if get_origin(annotation) is tuple:
-        return f"list of {len(arguments)}"
-    kinds = [_type_name(kind) for kind in arguments if kind is not type(None)]
-    return " or ".join([*kinds, *(["null"] if type(None) in arguments else [])])
-
-
-def _range(info: FieldInfo) -> str:
-    parts = []
-    for rule in info.metadata:
-        for attribute, sign in (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<")):
-            bound = getattr(rule, attribute, None)
-            if bound is not None:
-                parts.append(f"{sign} {bound:g}" if isinstance(bound, float) else f"{sign} {bound}")
-        pattern = getattr(rule, "pattern", None)
-        if pattern is not None:
-            parts.append(f"matching {pattern}")
-    return " and ".join(parts)

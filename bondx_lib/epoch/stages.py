@@ -1,80 +1,35 @@
-"""One epoch, stage by stage: the only module that knows their order.
+"""The stages of an epoch: the only module that knows their order.
 
-``notebooks/epoch.ipynb`` calls one function per cell. An epoch is a pure function of the
-parameters, its number and the artefacts of earlier epochs: run again, it writes the same bytes.
-Clock times go to the run log alone.
+``notebooks/epoch.ipynb`` calls one function per cell.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
-from importlib import metadata
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from bondx_lib import artefacts, convergence, features, gates, market, models, provenance, runlog
-from bondx_lib import parameters as parameter_files
-from bondx_lib.errors import BadInput, GateBlocked, RunBusy
-from bondx_lib.market.streams import Streams
+from bondx_lib import artefacts, convergence, features, gates, market, models, runlog
+from bondx_lib.epoch.champions import champion_epoch, champion_predictions, place_champions
+from bondx_lib.epoch.folders import FINDINGS_NAME, PREDICTIONS_NAME, WEIGHTS_NAME
+from bondx_lib.epoch.markets import draw_variation, rng_of, stream_name
+from bondx_lib.epoch.pool import fit, sides, study, study_path
+from bondx_lib.epoch.session import Session
+from bondx_lib.errors import GateBlocked
 from bondx_lib.models import tuning
 from bondx_lib.models.base import Comparison, Floats, Model, Panel, Scores, Words
 from bondx_lib.models.examination import Measured
 from bondx_lib.models.supervised import Supervised
 from bondx_lib.parameters import Parameters
-from bondx_lib.schema import SCHEMA_VERSION
-
-RUNNER_VARIABLE: Final = "BONDX_RUNNER_PID"
-"""Tells a kernel whose work it does, so that an orphan never takes a run for its own."""
-PARAMETERS_NAME: Final = "parameters.yaml"
-PARENT_NAME: Final = "parent.json"
-"""Written before the first event of a run that was forked from another, which then repeats it."""
-PREDICTIONS_NAME: Final = "benchmark.npy"
-FINDINGS_NAME: Final = "findings.json"
-WEIGHTS_NAME: Final = "weights.parquet"
-SPLIT_COLUMNS: Final = ("world", "month", "issuer_id", "bond_id")
 
 Result = TypeVar("Result")
-
-
-@dataclass
-class Session:
-    """One epoch at work: where, which, and the log it writes to."""
-
-    run_dir: Path
-    number: int
-    parameters: Parameters
-    journal: runlog.Journal
-    follower: runlog.Follower
-    state: runlog.RunState
-    lock: runlog.RunLock | None
-
-    @property
-    def folder(self) -> Path:
-        """Return the epoch's own folder."""
-        return epoch_folder(self.run_dir, self.number)
-
-    @cached_property
-    def benchmark(self) -> tuple[Panel, pd.DataFrame]:
-        """Return panel and truth of the benchmark market."""
-        return read_market(self.run_dir, "benchmark")
-
-    @cached_property
-    def pool(self) -> Panel:
-        """Return all accepted variations; asked for when this epoch's own is among them."""
-        accepted = [view.number for view in self.state.committed]
-        return pooled(self.run_dir, self.parameters, [*accepted, self.number])
 
 
 @dataclass(frozen=True)
@@ -121,158 +76,6 @@ class Decision:
     champion: Mapping[str, Any]
 
 
-def epoch_folder(run_dir: Path, number: int) -> Path:
-    """Return the folder of an epoch."""
-    return run_dir / "epochs" / f"{number:04d}"
-
-
-def open_run(run_dir: Path, parameters: Parameters) -> runlog.Journal:
-    """Create a run folder with its parameters and the first event of its log."""
-    run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    artefacts.write_text(run_dir / PARAMETERS_NAME, parameters.to_yaml())
-    journal = runlog.Journal(run_dir / runlog.LOG_NAME)
-    manager = gates.QualityGateManager(parameters)
-    parent = run_dir / PARENT_NAME
-    journal.append(
-        "run_started",
-        log_version=runlog.LOG_VERSION,
-        name=parameters.name,
-        version=metadata.version("bondx"),
-        schema_version=SCHEMA_VERSION,
-        parameters_digest=parameters.digest(),
-        gates_digest=manager.digest(),
-        gates=manager.table(),
-        parameters=parameters.model_dump(mode="json"),
-        code=code(parameters),
-        computed_with=provenance.computed_with(),
-        parent=artefacts.read_json(parent) if parent.is_file() else None,
-        pid=os.getpid(),
-        process_start=runlog.process_start(os.getpid()),
-    )
-    return journal
-
-
-def code(parameters: Parameters) -> dict[str, str]:
-    """Return a digest of each file that a run is computed by, those of foreign models too."""
-    laws = {f"model {name}": models.get(name) for name in parameters.models}
-    return provenance.code() | provenance.foreign(laws)
-
-
-def take_up(run_dir: Path) -> bool:
-    """Clear away what a killed process left half-written; say whether the run has begun."""
-    for partial in run_dir.rglob(f"{artefacts.TEMPORARY}*"):
-        partial.unlink(missing_ok=True)
-    log = run_dir / runlog.LOG_NAME
-    if not log.is_file():
-        return False
-    runlog.repair_tail(log)
-    return log.stat().st_size > 0
-
-
-def run_parameters(run_dir: Path, state: runlog.RunState) -> Parameters:
-    """Return the parameters a run was started with.
-
-    Raises
-    ------
-    BadInput
-        When the file in the run folder has been changed since.
-    """
-    parameters = parameter_files.load(run_dir / PARAMETERS_NAME)
-    if parameters.digest() != state.parameters_digest:
-        raise BadInput(
-            "has been changed since the run was started", source=str(run_dir / PARAMETERS_NAME),
-            admissible="the parameters of the first event; for others: bondx resume --fork",
-        )  # fmt: skip
-    return parameters
-
-
-def draw_market(run_dir: Path, name: str, parameters: Parameters, journal: runlog.Journal) -> None:
-    """Draw an evaluation market with full truth and its features, and log its digest."""
-    rows = write_market(run_dir, name, parameters)
-    journal.append("market_drawn", market=name, rows=rows, digest=market_digest(run_dir, name))
-
-
-def write_market(run_dir: Path, name: str, parameters: Parameters) -> int:
-    """Draw an evaluation market, write its files, and return how many rows it has."""
-    folder = run_dir / "markets" / name
-    evaluation = parameters.evaluation
-    drawn = market.simulate(
-        parameters, name, bonds=evaluation.bonds_per_world, worlds=evaluation.worlds, truth="full"
-    )
-    artefacts.write_parquet(folder / "panel.parquet", drawn.panel)
-    artefacts.write_parquet(folder / "truth.parquet", drawn.truth)
-    artefacts.write_parquet(folder / "features.parquet", features.build(drawn.panel))
-    return len(drawn.panel)
-
-
-def draw_again(parameters: Parameters, state: runlog.RunState, number: int) -> market.Market:
-    """Return the accepted variation of a committed epoch, drawn once more."""
-    view, before = state.epochs[number - 1], state.epochs[: number - 1]
-    mix = before[-1].mix if before else {}
-    return _drawn(parameters, _stream(number, view.draw or 0), mix)
-
-
-def market_digest(run_dir: Path, name: str) -> str:
-    """Return one SHA-256 over the names and digests of an evaluation market's files."""
-    files = artefacts.tree_digests(run_dir / "markets" / name, run_dir)
-    return hashlib.sha256(artefacts.canonical_json(files).encode()).hexdigest()
-
-
-def read_market(run_dir: Path, name: str) -> tuple[Panel, pd.DataFrame]:
-    """Return panel and truth of an evaluation market."""
-    folder = run_dir / "markets" / name
-    rows, matrix, truth = (
-        artefacts.read_parquet(folder / f"{part}.parquet")
-        for part in ("panel", "features", "truth")
-    )
-    return Panel(rows, matrix), truth
-
-
-def open_session(
-    run_dir: str | Path,
-    epoch_number: int,
-    attempt: int = 1,
-    parameters_file: str | Path | None = None,
-) -> Session:
-    """Open an epoch of a run, and the run itself if it does not exist yet.
-
-    Parameters
-    ----------
-    run_dir
-        The run folder.
-    epoch_number
-        Which epoch; all before it must be committed.
-    attempt
-        Which try.
-    parameters_file
-        Read only when the run does not exist yet; the defaults if not given.
-
-    Raises
-    ------
-    RunBusy
-        When another process works on the run.
-    BadInput
-        When the epoch is not the next one.
-    """
-    threadpool_limits(1)
-    run_dir = Path(run_dir)
-    lock = _delegated_or_own_lock(run_dir)
-    log = run_dir / runlog.LOG_NAME
-    if lock is not None and not take_up(run_dir):
-        open_run(run_dir, parameter_files.load(parameters_file or None))
-    follower = runlog.Follower(log)
-    journal, state = runlog.Journal(log, follower), follower.state()
-    parameters = run_parameters(run_dir, state)
-    _require_next(state, epoch_number, run_dir)
-    if "benchmark" not in state.markets:
-        draw_market(run_dir, "benchmark", parameters, journal)
-    if lock is not None:
-        journal.append("epoch_started", epoch=epoch_number, attempt=attempt, kernel="own")
-    session = Session(run_dir, epoch_number, parameters, journal, follower, state, lock)
-    _clear_leftovers(session)
-    return session
-
-
 def generate(session: Session, draw: int = 0) -> Variation:
     """Draw a new variation: new issuers, new bonds, a new macro path.
 
@@ -280,9 +83,9 @@ def generate(session: Session, draw: int = 0) -> Variation:
     """
     if draw == 0:
         _stage(session, "generate")
-    stream = _stream(session.number, draw)
+    stream = stream_name(session.number, draw)
     mix = session.state.committed[-1].mix if session.state.committed else {}
-    return Variation(stream, draw, mix, _drawn(session.parameters, stream, mix))
+    return Variation(stream, draw, mix, draw_variation(session.parameters, stream, mix))
 
 
 def gate(session: Session, variation: Variation) -> Accepted:
@@ -298,7 +101,7 @@ def gate(session: Session, variation: Variation) -> Accepted:
     refused = []
     while True:
         drawn = variation.market
-        again = _drawn(session.parameters, variation.stream, variation.mix)
+        again = draw_variation(session.parameters, variation.stream, variation.mix)
         digest = artefacts.frame_digest(drawn.panel)
         redrawn = digest, artefacts.frame_digest(again.panel)
         findings = manager.evaluate(drawn.panel, redrawn, drawn.weights)
@@ -482,59 +285,6 @@ def history(state: runlog.RunState) -> list[convergence.EpochRecord]:
     ]  # fmt: skip
 
 
-def champion_epoch(state: runlog.RunState, name: str) -> int | None:
-    """Return the committed epoch whose challenger is the champion now, None before the first."""
-    promoted = [
-        view.number for view in state.committed if view.promotions.get(name, {}).get("promoted")
-    ]
-    return promoted[-1] if promoted else None
-
-
-def place_champions(run_dir: Path, state: runlog.RunState) -> None:
-    """Make ``models/`` hold exactly the champions that the committed log names."""
-    for name in state.parameters["models"]:
-        epoch = champion_epoch(state, name)
-        if epoch is not None:
-            source = epoch_folder(run_dir, epoch) / "models" / name
-            _replace_folder(source, run_dir / "models" / name)
-
-
-def _delegated_or_own_lock(run_dir: Path) -> runlog.RunLock | None:
-    """Return None if the runner that started us holds the lock, else a lock of our own.
-
-    A kernel whose runner was killed gets neither: whoever resumes the run does its work again.
-    """
-    holder = runlog.RunLock.holder(run_dir) if run_dir.exists() else None
-    if str(holder) == os.environ.get(RUNNER_VARIABLE, str(os.getpid())):
-        return None
-    if holder is not None or RUNNER_VARIABLE in os.environ:
-        raise RunBusy(str(run_dir), holder)
-    run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return runlog.RunLock(run_dir).__enter__()
-
-
-def _require_next(state: runlog.RunState, number: int, run_dir: Path) -> None:
-    expected = len(state.committed) + 1
-    if state.finished:
-        raise BadInput(f"the run has ended: {state.status}", source=str(run_dir))
-    if number != expected:
-        raise BadInput(
-            "is not the next epoch", source=str(run_dir), key="epoch", value=number,
-            admissible=str(expected),
-        )  # fmt: skip
-
-
-def _clear_leftovers(session: Session) -> None:
-    """Remove what an earlier try of this epoch left, but for the notebook being written."""
-    if not session.folder.exists():
-        return
-    for path in session.folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.suffix != ".ipynb":
-            path.unlink()
-
-
 def _stage(session: Session, stage: str) -> None:
     session.journal.append("stage_started", epoch=session.number, stage=stage)
 
@@ -552,14 +302,6 @@ def _side_by_side(
     with ThreadPoolExecutor(session.parameters.execution.workers) as threads:
         futures = {name: threads.submit(job, name) for name in names}
         return {name: future.result() for name, future in futures.items()}
-
-
-def _stream(number: int, draw: int) -> str:
-    return f"epoch/{number:04d}/draw/{draw}"
-
-
-def _drawn(parameters: Parameters, stream: str, mix: Mapping[str, float]) -> market.Market:
-    return market.simulate(parameters, stream, mix=market.Mix(mix) if mix else None)
 
 
 def _accept(
@@ -604,48 +346,6 @@ def _give_up(session: Session, refused: Sequence[tuple[gates.Finding, ...]]) -> 
     )
 
 
-def pooled(run_dir: Path, parameters: Parameters, epochs: Sequence[int]) -> Panel:
-    """Return the accepted variations of some epochs, oldest first, each a world of its own.
-
-    Of more epochs than the parameters' limit, the newest are returned. Of the panel's columns only
-    those are read that the run's models need. Rows of a steered variation carry the ``weight`` that
-    undoes the steering; without any there is no such column.
-    """
-    if parameters.epoch.pool_limit is not None:
-        epochs = epochs[-parameters.epoch.pool_limit :]
-    laws = [models.get(name) for name in parameters.models]
-    columns = list(dict.fromkeys([*SPLIT_COLUMNS, *(c for law in laws for c in law.inputs)]))
-    folders = [epoch_folder(run_dir, number) for number in epochs]
-    rows = [
-        artefacts.read_parquet(folder / "dataset.parquet", columns).assign(world=number)
-        for number, folder in zip(epochs, folders, strict=True)
-    ]
-    weights = [folder / WEIGHTS_NAME for folder in folders]
-    if any(path.is_file() for path in weights):
-        for own, path in zip(rows, weights, strict=True):
-            known = path.is_file()
-            own["weight"] = artefacts.read_parquet(path)["weight"] if known else 1.0
-    matrices = [artefacts.read_parquet(folder / "features.parquet") for folder in folders]
-    return Panel(pd.concat(rows, ignore_index=True), pd.concat(matrices, ignore_index=True))
-
-
-def sides(law: type[Model], pool: Panel, parameters: Parameters) -> Words:
-    """Return the side of each row of a pool for a model."""
-    return models.split(
-        pool.rows, parameters.training_split, law.task.horizon_months, parameters.history_months
-    )
-
-
-def study_path(run_dir: Path, number: int, name: str) -> Path:
-    """Return where the trials of a model's search in an epoch lie."""
-    return epoch_folder(run_dir, number) / "tuning" / f"{name}.json"
-
-
-def study(run_dir: Path, name: str, epochs: Sequence[int]) -> list[tuning.Trial]:
-    """Return all trials of a model in some epochs, in order."""
-    return tuning.read([study_path(run_dir, number, name) for number in epochs])
-
-
 def _trained(session: Session, name: str, pool: Panel) -> tuple[Model, float]:
     """Return a challenger, and how many seconds it took."""
     started = time.perf_counter()
@@ -658,20 +358,6 @@ def _trained(session: Session, name: str, pool: Panel) -> tuple[Model, float]:
     return fit(law, pool, split, parameters, rng, tuned), time.perf_counter() - started
 
 
-def fit(
-    law: type[Model],
-    pool: Panel,
-    split: Words,
-    parameters: Parameters,
-    rng: np.random.Generator,
-    tuned: Mapping[str, Any],
-) -> Model:
-    """Train a model, with settings that a search has found if there are any."""
-    if tuned and issubclass(law, Supervised):
-        return law.train(pool, split, parameters, rng, tuned)
-    return law.train(pool, split, parameters, rng)
-
-
 def _searched(session: Session, law: type[Supervised], pool: Panel, split: Words) -> dict[str, Any]:
     """Go on with a model's search and write its trials; return the settings to train with."""
     before = study(session.run_dir, law.name, [v.number for v in session.state.committed])
@@ -682,20 +368,9 @@ def _searched(session: Session, law: type[Supervised], pool: Panel, split: Words
     return tuning.best([*before, *trials])
 
 
-def rng_of(parameters: Parameters, use: str, name: str) -> np.random.Generator:
-    """Return the random numbers of one use for one model."""
-    return Streams(parameters.random_seed, use).common(name)
-
-
 def _facts_digest(model: Model) -> str:
     text = artefacts.canonical_json(model.facts)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def champion_predictions(run_dir: Path, name: str, number: int) -> NDArray[np.float64]:
-    """Return what the champion of an epoch said of the benchmark market."""
-    path = epoch_folder(run_dir, number) / "models" / name / PREDICTIONS_NAME
-    return np.asarray(np.load(path, allow_pickle=False), np.float64)
 
 
 def _champion_predictions(
@@ -750,15 +425,3 @@ def _result(
             for name, decision in decisions.items()
         },
     }
-
-
-def _replace_folder(source: Path, target: Path) -> None:
-    """Put a copy of a folder in place of another by renaming."""
-    fresh, old = target.with_name(f".new-{target.name}"), target.with_name(f".old-{target.name}")
-    for leftover in (fresh, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    shutil.copytree(source, fresh, ignore=shutil.ignore_patterns(PREDICTIONS_NAME))
-    if target.exists():
-        target.rename(old)
-    fresh.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
