@@ -19,6 +19,7 @@ from bondx_lib import (
     epoch,
     features,
     gates,
+    market,
     models,
     parameters,
     report,
@@ -121,7 +122,7 @@ def without_kernels(patch: pytest.MonkeyPatch, *, page: bool = False) -> None:
 def computing_once(patch: pytest.MonkeyPatch) -> None:
     """Remember what pure functions gave: the same every time, as other tests make sure."""
     for module, name in (
-        (epoch.market, "simulate"), (epoch, "fit"), (models, "evaluate"), (models, "compare"),
+        (market, "simulate"), (epoch.stages, "fit"), (models, "evaluate"), (models, "compare"),
         (models, "examine"), (models, "examine_closely"), (features, "build"),
         (artefacts, "frame_digest"), (gates.QualityGateManager, "evaluate"),
         (explanation, "explain"), (sbom, "text"),
