@@ -9,7 +9,6 @@ UV := $(shell command -v uv 2>/dev/null)
 # files first, then folder by folder.
 TEST_PROCESSES ?= auto
 SIDE_BY_SIDE = -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
-MEASURED := unit or measured
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -26,11 +25,10 @@ BENCHMARK := $(call installed,benchmark)
 run: $(RUN)
 	$(BIN)/bondx run -f $(PARAMETERS)
 
-# Measuring takes half as long again, so it is done where it tells most.
+# Which tests are measured stands in tests/conftest.py.
 test: $(TEST)
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not ($(MEASURED))"
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) -m "$(MEASURED)"
+	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 

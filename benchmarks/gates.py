@@ -24,7 +24,7 @@ RESULT: Final = ROOT / "benchmarks" / "results" / "gates.json"
 MODELS: Final = ROOT / "benchmarks" / "results" / "model_gates.json"
 PAGE: Final = ROOT / "docs" / "gates.md"
 CLEAN, DAMAGED = 300, 20
-SMALL: Final = (3, 2)
+SMALL: Final = (2, 1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -45,7 +45,7 @@ class Size:
 
 
 FULL: Final = Size(bonds=42_500, training_bonds=200, training_worlds=10, repetitions=3)
-SMALL: Final = Size(bonds=300, training_bonds=60, training_worlds=2, repetitions=1)
+SMALL: Final = Size(bonds=100, training_bonds=60, training_worlds=2, repetitions=1)
 
 
 @dataclass(frozen=True)

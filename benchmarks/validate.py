@@ -41,7 +41,7 @@ class Size:
 
 
 FULL: Final = Size(bonds=42_900, bonds_long=430_000, repetitions=3)
-SMALL: Final = Size(bonds=300, bonds_long=900, repetitions=1)
+SMALL: Final = Size(bonds=100, bonds_long=300, repetitions=1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import socket
 import tempfile
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from coverage import Coverage
 from hypothesis import settings
 
 FOLDERS = ("integration", "performance", "faults", "fuzz", "browser", "quality")
@@ -21,6 +24,16 @@ SLOW_FIRST = (
     "test_disk.py", "test_score_command.py", "test_law.py", "test_controller.py", "test_options.py",
 )  # fmt: skip
 """Files that take longest: begun last, they would keep one process at work while others rest."""
+
+HEAVY = (
+    "test_ceilings.py", "test_law.py", "test_models.py", "test_tuning.py", "test_realism.py",
+    "test_trials.py", "test_reference.py", "test_steered_rows.py", "test_mix.py", "test_market.py",
+    "test_statistics.py", "test_explain.py", "test_learners.py",
+)  # fmt: skip
+"""Files of unit tests that calculate for long what others come through too: not measured."""
+
+MEASURES_CHILDREN = "COVERAGE_PROCESS_CONFIG"
+"""Tells the processes that a measured one starts to measure themselves too."""
 
 _HOME = tempfile.mkdtemp(prefix="bondx-tests-")
 
@@ -61,7 +74,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         parts = Path(item.path).parts
         kind = next((name for name in FOLDERS if name in parts), "unit")
         item.add_marker(kind)
+        if kind == "unit" and Path(item.path).name in HEAVY:
+            item.add_marker("heavy")
     items.sort(key=lambda item: _place(Path(item.path).name))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool, bool]:
+    """Measure coverage only where it tells most: what it costs elsewhere is half of the time."""
+    kinds = {mark.name for mark in item.iter_markers()}
+    if "measured" in kinds or kinds & {"unit", "heavy"} == {"unit"}:
+        return (yield)
+    with _unmeasured():
+        return (yield)
+
+
+@contextlib.contextmanager
+def _unmeasured() -> Iterator[None]:
+    """Measure neither this process, if it is, nor those that it starts."""
+    measuring = Coverage.current()
+    if measuring is None:
+        yield
+        return
+    children = os.environ.pop(MEASURES_CHILDREN, None)
+    measuring.stop()
+    try:
+        yield
+    finally:
+        measuring.start()
+        if children is not None:
+            os.environ[MEASURES_CHILDREN] = children
 
 
 def _place(name: str) -> int:

@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import metadata
 from typing import Final, NoReturn
 
 from bondx_lib.cli.commands import COMMANDS, EXITS
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"bondx {metadata.version('bondx')}")
     parser.set_defaults(command=_overview)
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
     for name, (command, summary, example, options) in COMMANDS.items():

@@ -36,7 +36,6 @@ CONTEXT_1_1 = {
     "output": "https://bioschemas.org/ComputationalWorkflow#output",
 }
 """Where version 1.1 of the crate's vocabulary differs from the one that the library brings."""
-pytestmark = pytest.mark.measured
 PROFILES = (
     "ro-crate-1.1", "process-run-crate-0.5", "workflow-run-crate-0.5", "workflow-ro-crate-1.0"
 )  # fmt: skip

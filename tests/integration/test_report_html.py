@@ -75,7 +75,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLOUD_SECRET_KEY", SECRET)
-        trainer.run(parameters.load(SMOKE, {"output.base_directory": str(base)}))
+        trainer.run(parameters.load(SMOKE, {"output.base_directory": str(base), "max_epochs": 2}))
     return next(base.iterdir())
 
 

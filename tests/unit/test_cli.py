@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,14 @@ def test_each_command_explains_itself(command: str, capsys: Shown) -> None:
     assert f"example: bondx {command}" in shown
     for code, meaning in cli.EXITS.get(command, {}).items():
         assert f"{code.value} {meaning}" in shown
+
+
+def test_the_version_is_that_of_the_package(capsys: Shown) -> None:
+    """It is what logs and bug reports name."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"bondx {metadata.version('bondx')}\n"
 
 
 def test_no_command_shows_the_overview(capsys: Shown) -> None:
