@@ -66,8 +66,8 @@ TINY: Final = {
 }  # fmt: skip
 SMALL: Final = {
     "growing pool": Course(2, TINY),
-    "constant pool": Course(1, {**TINY, "epoch": {"pool_limit": 1}}),
-    "constant pool, cold kernels": Course(1, TINY, prewarmed=False),
+    "constant pool": Course(2, {**TINY, "epoch": {"pool_limit": 1}}),
+    "constant pool, cold kernels": Course(2, TINY, prewarmed=False),
 }
 
 

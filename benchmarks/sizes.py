@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,10 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     output = chosen.output or (None if chosen.small else RESULT)
     jobs = {"tiny": TINY} if chosen.small else {name: parameters_of(name) for name in JOBS}
-    result = measure(jobs)
+    result: dict[str, Any] = {}
+    for result in measured_so_far(jobs):
+        if output is not None:
+            artefacts.write_json(output, result)
     show(result)
-    if output is not None:
-        artefacts.write_json(output, result)
 
 
 def parameters_of(name: str) -> dict[str, Any]:
@@ -58,14 +59,14 @@ def parameters_of(name: str) -> dict[str, Any]:
     return dict(yaml.safe_load((PARAMETERS / f"{name}.yaml").read_text(encoding="utf-8")))
 
 
-def measure(jobs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return all that is measured, in plain types."""
+def measured_so_far(jobs: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Return after each job what is known by then, in plain types: the next may take an hour."""
     before = machine()
     measures = {}
     for name, chosen in jobs.items():
         print(f"{name} ...", file=sys.stderr)
         measures[name] = measured(chosen)
-    return {"machine": before, "measures": measures}
+        yield {"machine": before, "measures": measures}
 
 
 def measured(chosen: Mapping[str, Any]) -> dict[str, Any]:

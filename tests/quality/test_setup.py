@@ -21,6 +21,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from .. import conftest
+
 ROOT = Path(__file__).parents[2]
 PROJECT, SETTINGS = (
     tomllib.loads((ROOT / "pyproject.toml").read_text())[name] for name in ("project", "tool")
@@ -247,20 +249,31 @@ def test_test_adds_to_run_and_serves_it(workshop: Path) -> None:
     assert make(workshop, "test")[0] == "install test"
     assert make(workshop, "run") == ["bondx run"]
     assert make(workshop, "test") == [
-        "python -m", "coverage erase", "coverage run", "coverage combine", "coverage report",
-    ]  # fmt: skip
+        "coverage erase",
+        "coverage run",
+        "coverage combine",
+        "coverage report",
+    ]
 
 
-def test_every_kind_of_test_is_run_once(workshop: Path) -> None:
-    """What is not measured and what is are parts of the whole; each kind has a target."""
-    make(workshop, "test")
-    first, _, second, *_ = (workshop / "calls").read_text().splitlines()[-5:]
-    measured = second.split(" -m ")[-1]
-    assert first.endswith(f"-m not ({measured})")
+def test_every_kind_of_test_has_a_target(workshop: Path) -> None:
+    """But for what is a word about tests of other kinds."""
     known = {line.split(":")[0] for line in SETTINGS["pytest"]["ini_options"]["markers"]}
-    assert set(measured.split(" or ")) < known
-    for kind in known - {"measured"}:
+    make(workshop, "test")
+    for kind in known - {"measured", "heavy"}:
         assert make(workshop, f"test-{kind}") == ["python -m"]
+
+
+def test_this_is_not_measured() -> None:
+    """Tests of this folder run at full speed under `make test`, and so does what they start."""
+    assert sys.gettrace() is None
+    assert conftest.MEASURES_CHILDREN not in os.environ
+
+
+@pytest.mark.parametrize("name", [*conftest.SLOW_FIRST, *conftest.HEAVY])
+def test_files_that_are_told_apart_are_there(name: str) -> None:
+    """Slow ones and heavy ones are named by file."""
+    assert list((ROOT / "tests").rglob(name))
 
 
 def test_a_changed_lock_is_installed(workshop: Path) -> None:
