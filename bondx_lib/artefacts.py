@@ -16,15 +16,15 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from bondx_lib.errors import BadInput
-from bondx_lib.schema import SCHEMA_VERSION
+from bondx_lib.vocabulary import SCHEMA_VERSION
+
+if TYPE_CHECKING:  # who reads a log alone need not load what reads tables
+    import pandas as pd
 
 TEMPORARY: Final = ".partial-"
 PARQUET_METADATA: Final = {b"synthetic": b"true", b"schema_version": str(SCHEMA_VERSION).encode()}
@@ -156,6 +156,9 @@ def write_parquet(
     metadata
         More words for the file's metadata, beside the synthetic flag and the schema version.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     table = pa.Table.from_pandas(frame, preserve_index=False)
     more = {key.encode(): value.encode() for key, value in (metadata or {}).items()}
     table = table.replace_schema_metadata({**PARQUET_METADATA, **more})
@@ -172,6 +175,9 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     BadInput
         When the file is missing or no Parquet, or lacks a column.
     """
+    import pandas as pd
+    import pyarrow as pa
+
     try:
         return pd.read_parquet(path, columns=columns)
     except (OSError, pa.ArrowException) as error:
@@ -213,11 +219,13 @@ def sha256_file(path: Path) -> str:
 
 def frame_digest(frame: pd.DataFrame) -> str:
     """Return a SHA-256 over names, types and values of a frame, in row order."""
+    from pandas.util import hash_pandas_object
+
     digest = hashlib.sha256()
     for name in frame.columns:
         column = frame[name]
         digest.update(f"{name}:{column.dtype}\n".encode())
-        digest.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
+        digest.update(hash_pandas_object(column, index=False).to_numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -13,58 +13,60 @@ import pandas as pd
 import pandera.pandas as pa
 
 from bondx_lib.errors import BadInput, nearest
-
-SCHEMA_VERSION: Final = 1
-
-LETTERS: Final = ("AAA", "AA", "A", "BBB", "BB", "B", "CCC")
-RATINGS: Final = (
-    "AAA", "AA+", "AA", "AA-", "A+", "A", "A-", "BBB+", "BBB", "BBB-", "BB+", "BB", "BB-",
-    "B+", "B", "B-", "CCC+", "CCC", "CCC-", "CC", "C",
-)  # fmt: skip
-DEFAULT: Final = "D"
-RATING_NUMBER: Final = {rating: number for number, rating in enumerate(RATINGS, start=1)}
-FIRST_SPECULATIVE: Final = RATING_NUMBER["BB+"]
-
-SECTORS: Final = (
-    "Technology", "Finance", "Energy", "Industrial", "Consumer Goods", "Healthcare",
-)  # fmt: skip
-REGIMES: Final = ("expansion", "slowdown", "stress")
-SENIORITIES: Final = ("senior_secured", "senior_unsecured", "subordinated")
-SCENARIOS: Final = (
-    "baseline", "recession", "liquidity_freeze", "downgrade_cascade", "rate_shock",
-    "sector_crisis",
-)  # fmt: skip
-CORRUPTION_KINDS: Final = (
-    "decimal_slip", "sign_flip", "stale_quote", "swapped_bid_ask", "wrong_maturity",
-    "duplicated_row", "volume_unit",
-)  # fmt: skip
-MODELS: Final = ("spread", "downgrade", "liquidity_shock", "anomaly")
-
-KEYS: Final = ("world", "bond_id", "date")
-LABELS: Final = ("downgrade_12m", "liquidity_shock_1m")
-LABEL_HORIZON_MONTHS: Final = {"downgrade_12m": 12, "liquidity_shock_1m": 1}
+from bondx_lib.vocabulary import (
+    CORRUPTION_KINDS as CORRUPTION_KINDS,
+)
+from bondx_lib.vocabulary import (
+    DEFAULT as DEFAULT,
+)
+from bondx_lib.vocabulary import (
+    FIRST_SPECULATIVE as FIRST_SPECULATIVE,
+)
+from bondx_lib.vocabulary import (
+    KEYS as KEYS,
+)
+from bondx_lib.vocabulary import (
+    LABEL_HORIZON_MONTHS as LABEL_HORIZON_MONTHS,
+)
+from bondx_lib.vocabulary import (
+    LABELS as LABELS,
+)
+from bondx_lib.vocabulary import (
+    LETTERS as LETTERS,
+)
+from bondx_lib.vocabulary import (
+    MODELS as MODELS,
+)
+from bondx_lib.vocabulary import (
+    RATING_NUMBER as RATING_NUMBER,
+)
+from bondx_lib.vocabulary import (
+    RATINGS as RATINGS,
+)
+from bondx_lib.vocabulary import (
+    REGIMES as REGIMES,
+)
+from bondx_lib.vocabulary import (
+    SCENARIOS as SCENARIOS,
+)
+from bondx_lib.vocabulary import (
+    SCHEMA_VERSION as SCHEMA_VERSION,
+)
+from bondx_lib.vocabulary import (
+    SECTORS as SECTORS,
+)
+from bondx_lib.vocabulary import (
+    SENIORITIES as SENIORITIES,
+)
+from bondx_lib.vocabulary import (
+    letter as letter,
+)
+from bondx_lib.vocabulary import (
+    title as title,
+)
 
 Dtype = Literal["bool", "int16", "int32", "int64", "float64", "string", "date"]
 PANDAS_DTYPES: Final[dict[str, str]] = {"string": "str", "date": "datetime64[ns]"}
-
-
-def title(model: str) -> str:
-    """Return what a reader calls a model.
-
-    >>> title("liquidity_shock")
-    'Liquidity shock'
-    """
-    return model.replace("_", " ").capitalize()
-
-
-def letter(rating: str) -> str:
-    """Return the letter grade of a notch; CC and C count as CCC, as rating agencies report.
-
-    >>> letter("BBB-"), letter("C"), letter("D")
-    ('BBB', 'CCC', 'D')
-    """
-    stripped = rating.rstrip("+-")
-    return "CCC" if stripped in ("CC", "C") else stripped
 
 
 def _column(

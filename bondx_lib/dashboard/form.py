@@ -18,7 +18,7 @@ import numpy as np
 from bondx_lib import parameters as parameter_files
 from bondx_lib.dashboard.html import escape, framed
 from bondx_lib.errors import BadInput, BondXError
-from bondx_lib.schema import SCENARIOS
+from bondx_lib.vocabulary import SCENARIOS
 
 LABEL: Final = {"description_width": "11rem"}
 NARROW: Final = "23rem"

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 
@@ -26,13 +26,13 @@ from bondx_lib.dashboard.words import (
     time_of,
 )
 from bondx_lib.errors import BadInput
-from bondx_lib.gates import band
-from bondx_lib.gates.base import SEVERITIES
+from bondx_lib.events import Severity
 from bondx_lib.runner import control, pulse
 
 RECENT_EPOCHS: Final = 5
 """The time left is told from so many."""
 MOST_DECISIONS: Final = 40
+SEVERITIES: Final[tuple[str, ...]] = get_args(Severity)
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def view(run_dir: Path, state: runlog.RunState, decisions: Sequence[str] = ()) -
         event_seconds=max((now - last_event).total_seconds(), 0.0),
         heartbeat_seconds=None if ended else pulse.age_seconds(run_dir),
         quality=last.quality if last else None,
-        band=band(last.quality) if last and last.quality is not None else None,
+        band=last.band if last else None,
         mean_skill=mean_skill(last),
         patience=state.parameters.get("improvement_patience"),
         patience_left=verdict.get("patience_left"),

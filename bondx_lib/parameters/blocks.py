@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from bondx_lib.errors import nearest
-from bondx_lib.schema import MODELS, SCENARIOS
+from bondx_lib.vocabulary import MODELS, SCENARIOS
 
 NOT_IDENTITY: Final = ("name", "output", "logging", "execution")
 """Blocks that decide where and how a run works, not what it computes."""

@@ -302,3 +302,20 @@ def test_public_names_are_lazy() -> None:
     assert dir(bondx_lib) == sorted(bondx_lib.__all__)
     with pytest.raises(AttributeError, match="nonesuch"):
         _ = bondx_lib.nonesuch
+
+
+@pytest.mark.parametrize("command", ["list --output", "status", "watch --once", "params"])
+def test_looking_loads_nothing_that_calculates(command: str, base: Path) -> None:
+    """What only reads a log answers at once: no data frames, no models, no gates."""
+    (run_dir,) = base.iterdir()
+    places = {"list --output": [str(base)], "params": []}
+    words = [*command.split(), *places.get(command, [str(run_dir)])]
+    code = (
+        "import sys; from bondx_lib import cli; cli.main(sys.argv[1:]); "
+        "print(*{name.partition('.')[0] for name in sys.modules} "
+        "& {'pandas', 'pandera', 'scipy', 'sklearn', 'xgboost', 'matplotlib', 'papermill'})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == ""
