@@ -1,7 +1,7 @@
 """What to expect of a run: its time, memory, disk, epochs and verdict, by the size of the job.
 
-``python benchmarks/sizes.py`` makes the runs of three parameter files that come with the project,
-one after the other, each in a process of its own, and watches all processes of each until it ends.
+``python benchmarks/sizes.py`` makes the runs of parameter files that come with the project, one
+after the other, each in a process of its own, and watches all processes of each until it ends.
 See ``benchmarks/README.md``.
 """
 
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from bondx_lib import artefacts, parameters, runlog
 RESULT: Final = Path(__file__).parent / "results" / "sizes.json"
 PARAMETERS: Final = Path(__file__).parents[1] / "parameters"
 POLL_SECONDS: Final = 0.5
-JOBS: Final = ("small", "default", "large")
+JOBS: Final = ("smoke", "small", "default", "large")
 TINY: Final = {
     "dataset_size": 30, "max_epochs": 1, "models": ["spread"],
     "quality_gates": {"profile": "exploratory"},
@@ -37,7 +37,10 @@ TINY: Final = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print, and write the result."""
-    parser = argparse.ArgumentParser(description="Measure whole runs of three sizes.")
+    parser = argparse.ArgumentParser(description="Measure whole runs of several sizes.")
+    parser.add_argument(
+        "--job", choices=JOBS, help="measure this one, and keep what is known of others"
+    )
     parser.add_argument("--small", action="store_true", help="seconds, to see that it runs")
     parser.add_argument("--output", type=Path, help="where the result goes; --small writes none")
     parser.add_argument("--from", type=Path, dest="source", help="show this result, measure none")
@@ -46,27 +49,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         show(artefacts.read_json(chosen.source))
         return
     output = chosen.output or (None if chosen.small else RESULT)
-    jobs = {"tiny": TINY} if chosen.small else {name: parameters_of(name) for name in JOBS}
-    result: dict[str, Any] = {}
-    for result in measured_so_far(jobs):
-        if output is not None:
-            artefacts.write_json(output, result)
-    show(result)
+    names = (chosen.job,) if chosen.job else JOBS
+    jobs = {"tiny": TINY} if chosen.small else {name: parameters_of(name) for name in names}
+    known = artefacts.read_json(RESULT) if chosen.job and RESULT.is_file() else {}
+    for name, parameters_of_job in jobs.items():
+        print(f"{name} ...", file=sys.stderr)
+        known[name] = {"machine": machine(), **measured(parameters_of_job)}
+        if output is not None:  # now, because the next may take an hour
+            artefacts.write_json(output, known)
+    show(known)
 
 
 def parameters_of(name: str) -> dict[str, Any]:
     """Return what a parameter file of the project says."""
     return dict(yaml.safe_load((PARAMETERS / f"{name}.yaml").read_text(encoding="utf-8")))
-
-
-def measured_so_far(jobs: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Return after each job what is known by then, in plain types: the next may take an hour."""
-    before = machine()
-    measures = {}
-    for name, chosen in jobs.items():
-        print(f"{name} ...", file=sys.stderr)
-        measures[name] = measured(chosen)
-        yield {"machine": before, "measures": measures}
 
 
 def measured(chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,16 +122,21 @@ def _held(process: psutil.Process) -> int:
 
 
 def show(result: dict[str, Any]) -> None:
-    """Print the result as a table."""
-    made = result["machine"]
-    print(f"{made['cores']} cores, {made['architecture']}, {made['system']}, "
-          f"Python {made['python']}, load before {made['load_before']:.1f}")  # fmt: skip
+    """Print the result as a table, and what it was measured on."""
     print(f"{'job':9}{'bonds':>6}{'epochs':>8}{'minutes':>9}{'processor min':>15}"
           f"{'memory GiB':>12}{'disk MiB':>10}  verdict")  # fmt: skip
-    for name, found in result["measures"].items():
+    for name in sorted(result, key=lambda name: result[name]["bonds"]):
+        found = result[name]
+        verdict = found["status"].replace("_", " ")
         print(f"{name:9}{found['bonds']:6}{found['epochs']:8}{found['seconds'] / 60:9.1f}"
               f"{found['processor_seconds'] / 60:15.1f}{found['memory_bytes'] / 2**30:12.2f}"
-              f"{found['disk_bytes'] / 2**20:10.0f}  {found['status']}")  # fmt: skip
+              f"{found['disk_bytes'] / 2**20:10.0f}  {verdict}")  # fmt: skip
+    loads: dict[str, float] = {}
+    for made in (found["machine"] for found in result.values()):
+        words = "{cores} cores, {architecture}, {system}, Python {python}".format(**made)
+        loads[words] = max(loads.get(words, 0.0), made["load_before"])
+    for words, load in loads.items():
+        print(f"{words}, load before at most {load:.1f}")
 
 
 if __name__ == "__main__":
