@@ -14,7 +14,7 @@ pytestmark = pytest.mark.measured
 ROOT = Path(__file__).resolve().parents[2]
 PLACES = {"root": ROOT, "notebooks": ROOT / "notebooks"}
 SMALL: dict[str, dict[str, Any]] = {
-    "explore_market": {"bonds": 600, "months": 120, "seeds": 2, "worlds": 2},
+    "explore_market": {"bonds": 300, "months": 120, "seeds": 2, "worlds": 2},
     "explore_models": {"histories": 4, "bonds": 40, "worlds": 2},
     "explore_gates": {"bonds": 100, "damaged": 2},
 }
