@@ -66,7 +66,8 @@ TINY: Final = {
 }  # fmt: skip
 SMALL: Final = {
     "growing pool": Course(2, TINY),
-    "constant pool, cold kernels": Course(2, {**TINY, "epoch": {"pool_limit": 1}}, prewarmed=False),
+    "constant pool": Course(2, {**TINY, "epoch": {"pool_limit": 1}}),
+    "constant pool, cold kernels": Course(2, TINY, prewarmed=False),
 }
 
 
@@ -214,7 +215,7 @@ def _flatness(seconds: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, float
 
 def show(result: dict[str, Any]) -> None:
     """Print the result as tables."""
-    for name in (name for name in FULL if name in result["courses"]):
+    for name in FULL:
         course, found = result["courses"][name], result["measures"][name]
         print(f"{name}: {course['epochs']} epochs in {found['seconds']:.0f} s, "
               f"{found['epochs_a_minute']:.1f} a minute")  # fmt: skip

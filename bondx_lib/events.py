@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from bondx_lib.parameters import Advanced
+from bondx_lib.vocabulary import Severity, Verdict
 
 LONGEST: Final = 60
 """Characters of a value that an error repeats."""
@@ -35,7 +36,6 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Files = dict[Annotated[str, AfterValidator(_inside)], Digest]
 Pair = Annotated[list[float | None], Field(min_length=2, max_length=2)]
 Limit = float | Annotated[list[float], Field(min_length=2, max_length=2)]
-Severity = Literal["block", "warn", "info"]
 Stage = Literal["generate", "gate", "train", "evaluate", "judge", "promote", "commit"]
 Ending = Literal["converged", "plateaued", "epoch_limit", "blocked", "failed", "stopped"]
 
@@ -56,7 +56,7 @@ class Finding(Strict):
     threshold: Limit
     n: Count
     severity: Severity
-    verdict: Literal["pass", "fail", "inconclusive", "not_applicable"]
+    verdict: Verdict
     message: str
     used: float | None
     rows: list[Count]

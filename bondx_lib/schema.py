@@ -14,56 +14,32 @@ import pandera.pandas as pa
 
 from bondx_lib.errors import BadInput, nearest
 from bondx_lib.vocabulary import (
-    CORRUPTION_KINDS as CORRUPTION_KINDS,
+    CORRUPTION_KINDS,
+    DEFAULT,
+    FIRST_SPECULATIVE,
+    KEYS,
+    LABEL_HORIZON_MONTHS,
+    LABELS,
+    LETTERS,
+    MODELS,
+    RATING_NUMBER,
+    RATINGS,
+    REGIMES,
+    SCENARIOS,
+    SCHEMA_VERSION,
+    SECTORS,
+    SENIORITIES,
+    letter,
+    title,
 )
-from bondx_lib.vocabulary import (
-    DEFAULT as DEFAULT,
-)
-from bondx_lib.vocabulary import (
-    FIRST_SPECULATIVE as FIRST_SPECULATIVE,
-)
-from bondx_lib.vocabulary import (
-    KEYS as KEYS,
-)
-from bondx_lib.vocabulary import (
-    LABEL_HORIZON_MONTHS as LABEL_HORIZON_MONTHS,
-)
-from bondx_lib.vocabulary import (
-    LABELS as LABELS,
-)
-from bondx_lib.vocabulary import (
-    LETTERS as LETTERS,
-)
-from bondx_lib.vocabulary import (
-    MODELS as MODELS,
-)
-from bondx_lib.vocabulary import (
-    RATING_NUMBER as RATING_NUMBER,
-)
-from bondx_lib.vocabulary import (
-    RATINGS as RATINGS,
-)
-from bondx_lib.vocabulary import (
-    REGIMES as REGIMES,
-)
-from bondx_lib.vocabulary import (
-    SCENARIOS as SCENARIOS,
-)
-from bondx_lib.vocabulary import (
-    SCHEMA_VERSION as SCHEMA_VERSION,
-)
-from bondx_lib.vocabulary import (
-    SECTORS as SECTORS,
-)
-from bondx_lib.vocabulary import (
-    SENIORITIES as SENIORITIES,
-)
-from bondx_lib.vocabulary import (
-    letter as letter,
-)
-from bondx_lib.vocabulary import (
-    title as title,
-)
+
+__all__ = [
+    "CORRUPTION_KINDS", "DEFAULT", "FIRST_SPECULATIVE", "KEYS", "LABELS",
+    "LABEL_HORIZON_MONTHS", "LETTERS", "MODELS", "PANDAS_DTYPES", "PANEL", "RATINGS",
+    "RATING_NUMBER", "REGIMES", "SCENARIOS", "SCHEMA_VERSION", "SECTORS", "SENIORITIES",
+    "TABLES", "TRUTH", "Dtype", "conform", "data_dictionary", "describe", "letter", "names",
+    "range_violations", "title", "violations",
+]  # fmt: skip
 
 Dtype = Literal["bool", "int16", "int32", "int64", "float64", "string", "date"]
 PANDAS_DTYPES: Final[dict[str, str]] = {"string": "str", "date": "datetime64[ns]"}

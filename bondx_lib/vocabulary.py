@@ -1,11 +1,11 @@
-"""The words of the field that everything else is said in: ratings, sectors, scenarios, models.
+"""The words of the field that everything else is said in: ratings, sectors, models, verdicts.
 
 Whoever needs the words alone, as parameters and the log do, need not load what checks tables.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, get_args
 
 SCHEMA_VERSION: Final = 1
 
@@ -32,6 +32,12 @@ CORRUPTION_KINDS: Final = (
     "duplicated_row", "volume_unit",
 )  # fmt: skip
 MODELS: Final = ("spread", "downgrade", "liquidity_shock", "anomaly")
+
+Severity = Literal["block", "warn", "info"]
+SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
+"""How much a gate's failure matters, the most first."""
+Verdict = Literal["pass", "fail", "inconclusive", "not_applicable"]
+VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
 
 KEYS: Final = ("world", "bond_id", "date")
 LABELS: Final = ("downgrade_12m", "liquidity_shock_1m")

@@ -12,7 +12,6 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Final, NoReturn
 
 from bondx_lib.cli.commands import COMMANDS, EXITS
@@ -34,6 +33,16 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise BadInput(message, source=self.prog, admissible=f"see `{self.prog} --help`")
+
+
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for: every other command starts without it."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib import metadata
+
+        print(f"bondx {metadata.version('bondx')}")
+        parser.exit()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"bondx {metadata.version('bondx')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     parser.set_defaults(command=_overview)
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
     for name, (command, summary, example, options) in COMMANDS.items():

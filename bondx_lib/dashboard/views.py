@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import numpy as np
 
@@ -26,13 +26,12 @@ from bondx_lib.dashboard.words import (
     time_of,
 )
 from bondx_lib.errors import BadInput
-from bondx_lib.events import Severity
 from bondx_lib.runner import control, pulse
+from bondx_lib.vocabulary import SEVERITIES
 
 RECENT_EPOCHS: Final = 5
 """The time left is told from so many."""
 MOST_DECISIONS: Final = 40
-SEVERITIES: Final[tuple[str, ...]] = get_args(Severity)
 
 
 @dataclass(frozen=True)

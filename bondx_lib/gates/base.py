@@ -24,15 +24,15 @@ from numpy.typing import NDArray
 
 from bondx_lib.gates.part import Part
 from bondx_lib.gates.tallies import ALL_ROWS, Interval, Shares, Tally, first, shares_by
+from bondx_lib.vocabulary import SEVERITIES as SEVERITIES
+from bondx_lib.vocabulary import Severity as Severity
+from bondx_lib.vocabulary import Verdict as Verdict
 
 Bools = NDArray[np.bool_]
 
-Verdict = Literal["pass", "fail", "inconclusive", "not_applicable"]
-Severity = Literal["block", "warn", "info"]
 Limit = float | tuple[float, float]
 Basis = Literal["census", "sample"]
 
-SEVERITIES: Final = ("block", "warn", "info")
 FAMILIES: Final = {
     "completeness": "is enough of the data there",
     "structure": "can these values be right",

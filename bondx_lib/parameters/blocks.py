@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from bondx_lib.errors import nearest
-from bondx_lib.vocabulary import MODELS, SCENARIOS
+from bondx_lib.vocabulary import MODELS, SCENARIOS, Severity
 
 NOT_IDENTITY: Final = ("name", "output", "logging", "execution")
 """Blocks that decide where and how a run works, not what it computes."""
@@ -84,7 +84,7 @@ class QualityGates(_Block):
         {}, description="thresholds of other gates, by name",
         json_schema_extra={"range": f"a number, or [low, high]; {GATE_RANGE}"},
     )  # fmt: skip
-    severities: dict[str, Literal["block", "warn", "info"]] = Field(
+    severities: dict[str, Severity] = Field(
         {}, description="how much a gate's failure matters, by name, whatever the profile says",
         json_schema_extra={"range": f"block, warn or info; {GATE_RANGE}"},
     )  # fmt: skip

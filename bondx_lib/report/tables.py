@@ -20,9 +20,7 @@ from bondx_lib.report.blocks import (
     table,
     words,
 )
-from bondx_lib.schema import title
-
-VERDICTS: Final = ("pass", "fail", "inconclusive", "not_applicable")
+from bondx_lib.vocabulary import VERDICTS, title
 
 STATUS_TITLES: Final[dict[str, tuple[str, Tone]]] = {
     "converged": ("Converged", "good"),

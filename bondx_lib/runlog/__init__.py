@@ -8,7 +8,6 @@ an error that names the line.
 
 from bondx_lib.runlog.journal import Follower, Journal
 from bondx_lib.runlog.lines import (
-    FIRST,
     GENESIS,
     LOG_NAME,
     LOG_VERSION,
@@ -19,7 +18,6 @@ from bondx_lib.runlog.lines import (
 from bondx_lib.runlog.lock import LOCK_NAME, RunLock, process_start
 from bondx_lib.runlog.state import (
     ENDED,
-    STAGES,
     EpochView,
     RunState,
     live_status,
@@ -29,7 +27,7 @@ from bondx_lib.runlog.state import (
 )
 
 __all__ = [
-    "ENDED", "FIRST", "GENESIS", "LOCK_NAME", "LOG_NAME", "LOG_VERSION", "STAGES", "EpochView",
+    "ENDED", "GENESIS", "LOCK_NAME", "LOG_NAME", "LOG_VERSION", "EpochView",
     "Event", "Follower", "Journal", "RunLock", "RunState", "live_status", "must_have_ended",
     "process_start", "read", "repair_tail", "replay", "state_of",
 ]  # fmt: skip

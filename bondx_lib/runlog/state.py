@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from bondx_lib.errors import BadInput, RunLogDamaged
-from bondx_lib.events import Ending, Stage
+from bondx_lib.events import Ending
 from bondx_lib.runlog.lines import LOG_NAME, Event, read
 from bondx_lib.runlog.lock import RunLock
 
-STAGES: Final[tuple[str, ...]] = get_args(Stage)
 ENDED: Final[tuple[str, ...]] = get_args(Ending)
 
 

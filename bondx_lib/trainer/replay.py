@@ -73,7 +73,8 @@ def replay(
     BadInput
         When the run is still going, has no such epoch, or its parameters were changed.
     """
-    state = runlog.state_of(run_dir)
+    events = runlog.read(run_dir / runlog.LOG_NAME)
+    state = runlog.replay(events)
     runlog.must_have_ended(state, run_dir, "replayed")
     done = [view.number for view in state.committed]
     if number is not None and number not in done:
@@ -83,7 +84,7 @@ def replay(
         )  # fmt: skip
     found = []
     with tempfile.TemporaryDirectory(prefix="bondx-replay-") as name, threadpool_limits(1):
-        work = _Replay(run_dir, Path(name) / run_dir.name, state)
+        work = _Replay(run_dir, Path(name) / run_dir.name, events, state)
         steps = work.one(number) if number is not None else work.all(done)
         for compared in steps:
             found.append(compared)
@@ -101,10 +102,16 @@ def circumstances(state: runlog.RunState) -> list[str]:
 class _Replay:
     """The folder in which a run is done again."""
 
-    def __init__(self, run_dir: Path, folder: Path, state: runlog.RunState) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        folder: Path,
+        events: Sequence[runlog.Event],
+        state: runlog.RunState,
+    ) -> None:
         self._run_dir, self._folder, self._state = run_dir, folder, state
         self._bytewise = dict(state.computed_with) == provenance.computed_with()
-        self._events = runlog.read(run_dir / runlog.LOG_NAME)
+        self._events = events
         self._parameters = epoch.run_parameters(run_dir, state)
         opening.check_names(self._parameters)
         folder.mkdir(mode=0o700)

@@ -14,12 +14,12 @@ from bondx_lib import gates, schema
 from bondx_lib.gates import Finding
 from bondx_lib.validation.check import Checked
 from bondx_lib.validation.layout import DERIVED
+from bondx_lib.vocabulary import VERDICTS
 
 FORMAT: Final = "bondx findings"
 FORMAT_VERSION: Final = 1
 DIGITS: Final = 6
 NOISE: Final = 1e-12
-VERDICTS: Final = ("pass", "fail", "inconclusive", "not_applicable")
 
 
 def document(checked: Checked) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from nbformat import NotebookNode
 from bondx_lib.gates.base import FAMILIES
 from bondx_lib.report.blocks import Note, Table, Tone, percent, plain, words
 from bondx_lib.report.html import to_html
-from bondx_lib.validation.document import VERDICTS, open_findings
+from bondx_lib.validation.document import open_findings
 from bondx_lib.validation.text import cell_text, limit, number, size, verdict
+from bondx_lib.vocabulary import VERDICTS
 
 Found = Mapping[str, Any]
 Block = Note | Table

@@ -11,7 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bondx_lib.validation.document import VERDICTS, open_findings
+from bondx_lib.validation.document import open_findings
+from bondx_lib.vocabulary import VERDICTS
 
 MOST_NAMES: Final = 12
 MOST_EXAMPLES: Final = 2
