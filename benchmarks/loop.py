@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 import psutil  # type: ignore[import-untyped]
@@ -26,7 +26,7 @@ import yaml
 from scipy import stats
 from score import THREADS, machine
 
-from bondx_lib import artefacts, cli, engine, runlog
+from bondx_lib import artefacts, cli, engine, events, runlog
 
 RESULT: Final = Path(__file__).parent / "results" / "loop.json"
 POLL_SECONDS: Final = 0.05
@@ -34,7 +34,7 @@ FLAT_FROM: Final = 10
 """The epoch from which on times are asked to be flat: the pool is full by then."""
 ENDLESS: Final = {"improvement_patience": 1000}
 """Lets no rule but the number of epochs end a run."""
-STAGES: Final = ("generate", "gate", "train", "evaluate", "judge", "promote", "commit")
+STAGES: Final[tuple[str, ...]] = get_args(events.Stage)
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,7 @@ from numpy.typing import NDArray
 
 from bondx_lib.gates.part import Part
 from bondx_lib.gates.tallies import ALL_ROWS, Interval, Shares, Tally, first, shares_by
-from bondx_lib.vocabulary import SEVERITIES as SEVERITIES
-from bondx_lib.vocabulary import Severity as Severity
-from bondx_lib.vocabulary import Verdict as Verdict
+from bondx_lib.vocabulary import SEVERITIES, Severity, Verdict
 
 Bools = NDArray[np.bool_]
 

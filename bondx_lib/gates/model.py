@@ -17,13 +17,13 @@ from bondx_lib.gates.base import (
     Finding,
     Gate,
     Setting,
-    Verdict,
     ends_of,
     nothing,
     scalar,
     within,
 )
 from bondx_lib.gates.tallies import Interval
+from bondx_lib.vocabulary import Verdict
 
 Measured = Mapping[str, Any]
 

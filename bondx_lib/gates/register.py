@@ -31,7 +31,6 @@ from bondx_lib.gates import (
 )
 from bondx_lib.gates.base import (
     FAMILIES,
-    SEVERITIES,
     Context,
     DataGate,
     Extent,
@@ -39,12 +38,12 @@ from bondx_lib.gates.base import (
     Gate,
     Limit,
     Setting,
-    Severity,
 )
 from bondx_lib.gates.part import Part
 from bondx_lib.gates.tallies import Tally
 from bondx_lib.parameters import Parameters, QualityGates
 from bondx_lib.register import Register
+from bondx_lib.vocabulary import SEVERITIES, Severity
 
 GATES: Final[dict[str, Gate]] = {
     gate.name: gate

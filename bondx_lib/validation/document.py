@@ -14,7 +14,7 @@ from bondx_lib import gates, schema
 from bondx_lib.gates import Finding
 from bondx_lib.validation.check import Checked
 from bondx_lib.validation.layout import DERIVED
-from bondx_lib.vocabulary import VERDICTS
+from bondx_lib.vocabulary import SEVERITIES, VERDICTS
 
 FORMAT: Final = "bondx findings"
 FORMAT_VERSION: Final = 1
@@ -70,7 +70,7 @@ def open_findings(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _badness(one: dict[str, Any]) -> tuple[bool, int, float]:
-    severity = gates.base.SEVERITIES.index(one["severity"])
+    severity = SEVERITIES.index(one["severity"])
     return one["verdict"] != "fail", severity, -one["used"]
 
 

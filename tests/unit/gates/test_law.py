@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from bondx_lib import gates, market, parameters
-from bondx_lib.gates.base import FAMILIES, SEVERITIES, DataGate
+from bondx_lib.gates.base import FAMILIES, DataGate
 from bondx_lib.gates.controls import CONTROLS
+from bondx_lib.vocabulary import SEVERITIES
 
 CHOSEN = parameters.default()
 MANAGER = gates.QualityGateManager(CHOSEN)
