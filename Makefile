@@ -5,9 +5,9 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
     $$each -c '$(SUPPORTED)' 2>/dev/null && echo $$each && break; done)
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 UV := $(shell command -v uv 2>/dev/null)
-# One process for each core; tests of one file stay together, in the order of tests/conftest.py: slow
-# files first, then folder by folder.
-TEST_PROCESSES ?= auto
+# One process more than cores, because some wait for kernels and browsers; tests of one file stay
+# together, in the order of tests/conftest.py: slow files first, then folder by folder.
+TEST_PROCESSES ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 SIDE_BY_SIDE = -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import pickle
@@ -40,6 +41,8 @@ FEW = {"models": ["spread"], "evaluation.worlds": 1, "output.export_formats": ["
 """Parameters that leave out what is written in the same way as something else."""
 LEFT_OVER = (artefacts.TEMPORARY, ".new-", ".old-")
 EXECUTE, RENDER = engine.execute, report.render
+BILL = functools.cache(sbom.text)
+"""The environment stays as it is while tests run, so what it holds is looked up once."""
 WRITTEN_TO = (runlog.LOG_NAME, runlog.LOCK_NAME)
 """Files that are written to after they have appeared; any other is replaced, so can be linked."""
 
@@ -116,6 +119,7 @@ def without_kernels(patch: pytest.MonkeyPatch, *, page: bool = False) -> None:
     """Let runs of this process do all their work in it, but for the report if it is wanted."""
     patch.setattr(engine, "OneShotPool", NoPool)
     patch.setattr(engine, "execute", execute)
+    patch.setattr(sbom, "text", BILL)
     patch.setattr(report, "render", (lambda run_dir, *_: RENDER(run_dir)) if page else render)
 
 
@@ -125,7 +129,7 @@ def computing_once(patch: pytest.MonkeyPatch) -> None:
         (market, "simulate"), (epoch.stages, "fit"), (models, "evaluate"), (models, "compare"),
         (models, "examine"), (models, "examine_closely"), (features, "build"),
         (artefacts, "frame_digest"), (gates.QualityGateManager, "evaluate"),
-        (explanation, "explain"), (sbom, "text"),
+        (explanation, "explain"),
     ):  # fmt: skip
         patch.setattr(module, name, _remembered(getattr(module, name)))
 

@@ -9,6 +9,7 @@ import pytest
 from bondx_lib import gates, market, parameters
 from bondx_lib.gates.base import FAMILIES, DataGate
 from bondx_lib.gates.controls import CONTROLS
+from bondx_lib.gates.tallies import ALL_ROWS
 from bondx_lib.vocabulary import SEVERITIES
 
 CHOSEN = parameters.default()
@@ -66,10 +67,15 @@ def test_every_family_of_the_project_has_gates():
 @pytest.mark.parametrize("name", ON_DATA)
 def test_findings_are_whole_and_plain(panel, name):
     """They carry the gate's name, setting and a sentence, and can be written as strict JSON."""
-    found = asked(name, panel)
+    found, setting = asked(name, panel), MANAGER.settings[name]
     assert found
     for one in found:
         assert one.gate == name
+        assert one.slice
+        assert SEVERITIES.index(one.severity) >= SEVERITIES.index(setting.severity)
+        assert one.slice != ALL_ROWS or one.severity == setting.severity
+        assert one.slice != ALL_ROWS or one.threshold == setting.threshold
+        assert one.n > 0 or one.verdict == "not_applicable"
         assert one.verdict in VERDICTS
         assert one.used >= 0
         assert one.message.endswith(".")
@@ -114,7 +120,12 @@ def test_parts_of_whole_issuers_add_up(panel, name):
 def test_nothing_to_judge_is_never_a_pass(panel, name):
     """Without rows or without columns nothing passes."""
     for rows in (panel.iloc[:0], panel[["world", "bond_id", "date"]].iloc[:0]):
-        assert "pass" not in {one.verdict for one in asked(name, rows)}
+        for one in asked(name, rows):
+            assert one.verdict in ("fail", "not_applicable")
+            assert (one.gate, one.n) == (name, 0)
+            assert one.severity == MANAGER.settings[name].severity
+            assert one.slice
+            assert one.message.endswith(".")
 
 
 @pytest.mark.parametrize("name", ON_DATA)

@@ -77,6 +77,33 @@ class TestDowngradePath:
         bonds[2].loc[3, "rating_number"] = NONE
         assert marked("downgrade_path", together(*bonds)) == ((), 6)
 
+    def test_each_issuer_has_its_own_path(self):
+        """The downgrade of the second is not that of the first or the third."""
+        stable = [labelled([9.0] * 14, [0.0, 0.0] + [NONE] * 12, issuer_id=f"SX-{k}",
+                           bond_id=f"XZ{k}") for k in (1, 3)]  # fmt: skip
+        falls = labelled([9.0] * 5 + [10.0] * 9, [1.0, 1.0] + [NONE] * 12, issuer_id="SX-2",
+                         bond_id="XZ2")  # fmt: skip
+        rows = together(stable[0], falls, stable[1])
+        assert marked("downgrade_path", rows) == ((), 6)
+        rows.loc[[0, 15, 28], "downgrade_12m"] = [1.0, 0.0, 1.0]
+        assert marked("downgrade_path", rows) == ((0, 15, 28), 6)
+
+    def test_of_two_ratings_the_better_one_is_the_issuers(self):
+        """An even number of rows has no middle one."""
+        bonds = [labelled([9.0] * 14, [0.0, 0.0] + [NONE] * 12, bond_id=f"XZ{k}") for k in range(2)]
+        bonds[1].loc[7, "rating_number"] = 15.0
+        assert marked("downgrade_path", together(*bonds)) == ((), 4)
+        bonds[1].loc[7, "rating_number"] = 3.0
+        assert marked("downgrade_path", together(*bonds)) == ((0, 1, 14, 15), 4)
+
+    def test_rows_without_a_world_are_a_world(self):
+        """They end for themselves too."""
+        rows = together(
+            labelled([9.0] * 14, [NONE] * 14, world=0.0),
+            labelled([9.0] * 4, [NONE] * 4, world=NONE),
+        )
+        assert marked("downgrade_path", rows) == ((0, 1), 2)
+
     def test_each_world_ends_for_itself(self):
         """A shorter world's labels may be missing where a longer one's may not."""
         rows = together(
@@ -150,6 +177,15 @@ class TestShockLabel:
         rows.loc[0, "liquidity_shock_1m"] = NONE
         assert marked("shock_label", rows) == ((0, 2), 3)
 
+    def test_the_order_of_rows_does_not_matter(self):
+        """The next month may stand before, even at the top."""
+        rows = history(*({"liquidity_shock": s, "liquidity_shock_1m": 1.0} for s in (0.0, 1.0)))
+        assert marked("shock_label", rows) == ((), 1)
+        rows = rows.iloc[::-1].reset_index(drop=True)
+        assert marked("shock_label", rows) == ((), 1)
+        rows.loc[1, "liquidity_shock_1m"] = 0.0
+        assert marked("shock_label", rows) == ((1,), 1)
+
     def test_a_gap_is_not_judged(self):
         """Nor is a next month whose shock is not known."""
         rows = history(*({"liquidity_shock": s, "liquidity_shock_1m": 1.0} for s in (0.0,) * 4))
@@ -207,6 +243,26 @@ class TestSharedFigures:
         assert marked("issuer_figures", rows) == ((1,), 2)
         rows.loc[1, ["leverage", "esg_score"]] = NONE
         assert marked("issuer_figures", rows) == ((), 2)
+
+    def test_any_wrong_figure_counts(self):
+        """Whichever of the figures it is, and whatever the others say."""
+        rows = together(*(
+            history({"leverage": 0.4, "esg_score": 50.0}, bond_id=f"XZ{k}") for k in range(3)
+        ))  # fmt: skip
+        for name in ("leverage", "esg_score"):
+            wrong = rows.assign(**{name: [*rows[name][:2], 0.9]})
+            assert marked("issuer_figures", wrong) == ((2,), 3), name
+
+    def test_rows_without_a_world_share_their_own_market(self):
+        """They are held against one another."""
+        rows = together(*(
+            history({"market_spread_bps": 150.0 + 50 * (world == 1)}, world=world,
+                    bond_id=f"XZ{k}", issuer_id=f"SX-{k}")
+            for k, world in enumerate((NONE, NONE, NONE, 1.0, 1.0, 1.0))
+        ))  # fmt: skip
+        assert marked("market_figures", rows) == ((), 6)
+        rows.loc[1, "market_spread_bps"] = 151.0
+        assert marked("market_figures", rows) == ((1,), 6)
 
     def test_figures_of_the_market_are_one_for_all_issuers_of_a_world(self):
         """The worlds have markets of their own."""

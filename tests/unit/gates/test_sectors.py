@@ -184,7 +184,7 @@ class TestRatioOrder:
         assert found["leverage"].observed == pytest.approx(0.2)
         assert found["operating margin"].observed == pytest.approx(5.0)
         assert found["leverage"].n == 12
-        # Of A, BBB, BB and CCC the pairs are A-BB, A-CCC and BBB-CCC; A-BB is the least apart.
+        # The pairs are A-BB, A-CCC, BBB-CCC and BB-CCC; A-BB is the least apart.
         assert found["interest coverage (log)"].observed == pytest.approx(np.log(12 / 5))
 
     def test_a_wrong_order_fails_for_its_ratio_alone(self):
@@ -364,3 +364,66 @@ def test_a_difference_has_as_many_clusters_as_its_smaller_group():
     found = sectors.difference(first, second, -1)
     assert (found.value, found.clusters) == (-3.0, 2)
     assert found.standard_error == pytest.approx(first.ratio(1, 0).standard_error)
+
+
+def half_of(found: gates.Finding) -> float:
+    """Return half of the interval of a finding."""
+    assert found.interval is not None
+    return (found.interval[1] - found.interval[0]) / 2
+
+
+class TestSharedConfidence:
+    """Where several are judged at once the risk of a false alarm is shared out between them."""
+
+    @pytest.mark.parametrize(("name", "word"), [("technology", "over"), ("industrial", "below")])
+    def test_of_sectors(self, name, word):
+        """One in twenty over six sectors; the message says on which side it must lie."""
+        rows = of_sectors({}, {"Technology": 4.0, "Industrial": -3.0})
+        found = only(f"sector_{name}", rows)
+        gate = gates.get(f"sector_{name}")
+        own, others = gate.count(gates.Part(rows)).slices.values()
+        estimate = sectors.difference(own, others)
+        assert half_of(found) == pytest.approx(estimate.half_width(1 - 0.05 / 6))
+        assert f"of {name.title()}, {word} that of other sectors, is" in found.message
+        assert f"({found.interval[0]:.3g} to {found.interval[1]:.3g}) over 8 iss" in found.message
+
+    def test_of_pairs_of_letters(self):
+        """One in twenty over three ratios of four pairs: A, BBB, BB and CCC without neighbours."""
+        rows = rated(TestRatioOrder.RIGHT)
+        found = {one.slice: one for one in asked("ratio_order", rows)}
+        means = gates.get("ratio_order").count(gates.Part(rows)).slices
+        estimate = sectors.difference(means["leverage, BB"], means["leverage, A"])
+        assert half_of(found["leverage"]) == pytest.approx(estimate.half_width(1 - 0.05 / 12))
+        assert found["leverage"].used == 0.0
+
+    def test_of_the_share_of_a_profile(self):
+        """One estimate keeps its plain interval, and names itself."""
+        rows = of_sectors(*TestSectorProfile.LAW)
+        found = only("sector_profile", rows)
+        tally = gates.get("sector_profile").count(gates.Part(rows))
+        estimate = sectors._profile(tally.slices["all rows"])
+        assert half_of(found) == pytest.approx(estimate.half_width())
+        assert found.message.startswith("The share of what sets sectors apart that is there is 1 ")
+        assert found.n == 48
+
+
+def test_sectors_count_each_issuer_once_a_month():
+    """However many bonds it has."""
+    rows = of_sectors(*TestSectorProfile.LAW)
+    rows.loc[rows["issuer_id"] == "Energy1", "leverage"] += 0.3
+    rows.loc[rows["issuer_id"] == "Energy1", "operating_margin_pct"] += 9.0
+    many = rows[rows["issuer_id"] == "Energy1"]
+    more = pd.concat([rows, *(many.assign(bond_id=f"more{k}") for k in range(9))])
+    for name in ("sector_profile", "sector_technology"):
+        before, after = only(name, rows), only(name, more)
+        assert after.observed == pytest.approx(before.observed)
+        assert half_of(after) == pytest.approx(half_of(before))
+
+
+@pytest.mark.parametrize(("load", "capped"), [(1.0, 20.0), (9000.0, 500.0)])
+def test_a_slipped_power_load_is_capped(load, capped):
+    """A load of a hundredth or ninety times the norm counts as a fifth or five times."""
+    rows = of_sectors({}, {})
+    own = rows["sector"] == "Energy"
+    found = only("sector_energy", rows.assign(utility_load_index=np.where(own, load, 100.0)))
+    assert found.observed == pytest.approx((100 * np.log(capped / 100)) ** 2)
