@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from bondx_lib import gates
 from bondx_lib.gates import completeness
@@ -84,13 +85,39 @@ class TestRequiredFields:
         assert many.message.count(", ") == 8
         assert ", …)" in many.message
 
+    def test_some_may_be_allowed_to_lack(self, full):
+        """Up to the limit they pass, and use up their share of it; without one, more than all."""
+        for lost, allowed, verdict, used in (
+            (1, 2.0, "pass", 0.5), (3, 2.0, "fail", 1.5), (1, 0.5, "fail", 2.0),
+            (1, 0.0, "fail", 2.0), (3, 0.0, "fail", 4.0),
+        ):  # fmt: skip
+            rows = full.drop(columns=list(REQUIRED[10 : 10 + lost]))
+            found = only("required_fields", rows, thresholds={"required_fields": allowed})
+            assert (found.verdict, found.observed, found.n) == (verdict, lost, 8)
+            assert found.used == pytest.approx(used)
+            assert found.threshold == allowed
+
+    def test_eight_are_named_and_no_more(self, full):
+        """The ninth is left out."""
+        for lost, cut in ((8, False), (9, True)):
+            rows = full.drop(columns=list(REQUIRED[10 : 10 + lost]))
+            assert (", …)" in only("required_fields", rows).message) == cut
+
+    def test_one_row_is_not_none(self, full):
+        """It lacks what it lacks."""
+        found = only("required_fields", full.iloc[:1].assign(leverage=None))
+        assert (found.observed, found.n) == (1.0, 1)
+        assert "leverage" in found.message
+
     def test_no_rows_fail(self, full):
         """Whatever the columns; also without any."""
         for rows in (full.iloc[:0], pd.DataFrame()):
             found = only("required_fields", rows)
             assert found.blocks
             assert found.message == "There are no rows."
-            assert found.used > 1
+            assert found.used == 1 + len(REQUIRED)
+            allowed = only("required_fields", rows, thresholds={"required_fields": 1000.0})
+            assert (allowed.verdict, allowed.used) == ("fail", 1 + len(REQUIRED))
 
     def test_parts_complement_one_another(self, full):
         """A column that is empty in one part may be filled in the other."""
@@ -162,6 +189,25 @@ class TestEsgMissing:
         assert found["sector=Energy"] == 0.0
         assert found["sector=Finance"] > 1
 
+    def test_the_risk_is_shared_out_between_slices(self):
+        """All rows keep one in twenty; sectors and letters divide it, and widen by it."""
+        rows = scored({"Energy": 10, "Finance": 20})
+        tally = gates.get("esg_missing").count(gates.Part(rows))
+        for one in asked("esg_missing", rows):
+            confidence = 0.95 if one.slice == "all rows" else 1 - 0.05 / 3
+            expected = [100 * end for end in wary(tally.slices[one.slice], confidence)]
+            assert one.interval == pytest.approx(expected)
+
+    def test_the_interval_of_few_issuers(self):
+        """Known answer: Wilson's, of rows fewer by Student's quantile over the normal one."""
+        shares = Shares.of(np.array([[2.0], [1.0], [0.0], [3.0]]), np.full(4, 3.0))
+        wider = stats.t.ppf(0.975, 3) / stats.norm.ppf(0.975)
+        expected = wilson(0.5, shares.effective_rows()[0] / wider**2)
+        assert wary(shares, 0.95) == pytest.approx(expected)
+        narrower = wilson(0.5, shares.effective_rows()[0] * (
+            stats.norm.ppf(0.8) / stats.t.ppf(0.8, 3)) ** 2, 0.6)  # fmt: skip
+        assert wary(shares, 0.6) == pytest.approx(narrower)
+
     def test_few_large_issuers_tell_little(self):
         """The same rows of fewer issuers have a wider interval, and one issuer nearly none."""
         even = Shares.of(np.array([[1.0], [0.0]] * 20), np.ones(40))
@@ -196,6 +242,10 @@ class TestFreshness:
         """A price alone may stay; first months have none before."""
         rows = quoted(6)
         assert marked("freshness", rows) == ((), 5)
+        second = rows.copy()
+        second.loc[1, list(completeness.QUOTE)] = second.loc[0]
+        assert marked("freshness", second) == ((1,), 5)
+        assert "repeat the quote of the month before" in only("freshness", second).message
         rows.loc[3, ["clean_price", "bid_price", "ask_price"]] = rows.loc[2]
         assert marked("freshness", rows) == ((), 5)
         rows.loc[3, "yield_pct"] = rows.loc[2, "yield_pct"]
@@ -231,7 +281,8 @@ class TestMonthGaps:
         found = only("month_gaps", rows)
         assert (found.observed, found.n) == (pytest.approx(300 / 11), 11)
         assert found.rows == (3, 6)
-        assert "3 of 11 months" in found.message
+        assert "3 of 11 months (27.3 %) are missing" in found.message
+        assert found.message.count("months") == 1
 
     def test_a_bond_may_begin_and_end_when_it_will(self):
         """Nothing is missing before the first month or after the last; twice is no gap."""

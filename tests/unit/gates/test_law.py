@@ -79,6 +79,11 @@ def test_findings_are_whole_and_plain(panel, name):
         assert one.verdict in VERDICTS
         assert one.used >= 0
         assert one.message.endswith(".")
+        assert not one.message.endswith("..")
+        if one.verdict != "not_applicable":
+            assert getattr(gates.get(name), "what", "").partition("{")[0] in one.message
+        if one.verdict != "inconclusive":
+            assert "cannot tell" not in one.message
         assert (one.observed is None) == (one.verdict == "not_applicable")
         assert one.verdict != "pass" or one.used <= 1
         assert all(0 <= row < len(panel) for row in one.rows)

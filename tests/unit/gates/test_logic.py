@@ -90,7 +90,7 @@ CASES = [
         bad=({"spread_bps": 116.0}, {"spread_bps": 85.0}, {"spread_bps": -100.0},
              {"spread_bps": 500.0}, {"maturity_years": 0.25, "spread_bps": 254.0},
              {"maturity_years": 20.0, "spread_bps": 165.0}),
-        good=({"spread_bps": 115.0}, {"spread_bps": 86.0},
+        good=({"spread_bps": 115.0}, {"spread_bps": 86.0}, {"yield_pct": 6.5, "spread_bps": 250.0},
               {"maturity_years": 0.25, "spread_bps": 252.0},
               {"maturity_years": 20.0, "spread_bps": 163.0}),
         unjudged=({"spread_bps": NONE}, {"yield_pct": NONE}, {"maturity_years": NONE},

@@ -269,6 +269,27 @@ class TestSectorTraits:
                 verdict, pytest.approx(sign * added, abs=0.001),
             )  # fmt: skip
 
+    def test_the_rating_explains_what_is_usual_for_it(self):
+        """A sector of poor ratings does not owe more for its kind than they do."""
+        poor, rest = (of_sectors({}, {}, letter=letter) for letter in ("CCC", "A"))
+        for sector in ("Finance", "Technology"):
+            rows = pd.concat([poor[poor["sector"] == sector], rest[rest["sector"] != sector]])
+            for name in ("sector_finance", "sector_technology"):
+                assert only(name, rows).observed == pytest.approx(0.0, abs=1e-9)
+
+    @pytest.mark.parametrize(("slipped", "capped"), [(300.0, 3.0), (-2.0, 0.0)])
+    def test_slipped_leverages_are_capped(self, slipped, capped):
+        """At three, and at nothing."""
+        rows = of_sectors({}, {})
+        own = rows["sector"] == "Finance"
+        found = only("sector_finance", rows.assign(leverage=rows["leverage"].where(~own, slipped)))
+        assert found.observed == pytest.approx(capped - USUAL["BBB"][0], abs=0.001)
+
+    def test_slipped_losses_are_capped(self):
+        """A margin of minus a thousand counts as minus fifty."""
+        found = only("sector_technology", of_sectors({}, {"Technology": -1000.0}))
+        assert found.observed == pytest.approx(-50 - USUAL["BBB"][1], abs=0.01)
+
     def test_the_power_load_of_energy_swings_for_long(self):
         """The product of two months' deviations: ten percent twice is a hundred."""
         rows = of_sectors({}, {})

@@ -166,6 +166,9 @@ class TestDuplicateRows:
         """The same bond may be in two worlds; without date or bond nothing can be said."""
         rows = rows_of({"date": day("2021-06-30"), "world": 0}, times=4)
         assert marked("duplicate_rows", pd.concat([rows, rows.assign(world=1)]))[0] == ()
+        alone = rows.head(1)
+        assert marked("duplicate_rows", pd.concat([alone, alone.assign(world=1)]))[0] == ()
+        assert marked("duplicate_rows", monthly(world=0)) == ((), 12)
         both = pd.concat([rows, rows], ignore_index=True)
         assert marked("duplicate_rows", both.assign(date=NEVER).astype(rows.dtypes)) == ((), 8)
         assert marked("duplicate_rows", both.assign(bond_id=None)) == ((), 8)
