@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from bondx_lib.errors import BadInput, nearest
@@ -40,7 +43,7 @@ class Register(Generic[T]):
 
     def known(self) -> tuple[str, ...]:
         """Return all names: the project's own, then those added."""
-        outside = metadata.entry_points(group=self.group).names
+        outside = _offered(self.group, _path())
         return (*self.own, *sorted({*self.added, *outside} - set(self.own)))
 
     def get(self, name: str) -> T:
@@ -103,3 +106,15 @@ class Register(Generic[T]):
             raise BadInput("has another name than it is offered under", source=source, key=name,
                            value=called)  # fmt: skip
         return one
+
+
+@functools.cache
+def _offered(group: str, path: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
+    """Return the names that packages offer; asking them all takes a while."""
+    return tuple(metadata.entry_points(group=group).names)
+
+
+def _path() -> tuple[tuple[str, int], ...]:
+    """Return where packages are looked for, and what changes there when one is installed."""
+    folders = [Path(one or ".") for one in sys.path]
+    return tuple((str(one), one.stat().st_mtime_ns) for one in folders if one.exists())

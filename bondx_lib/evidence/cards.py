@@ -119,8 +119,8 @@ def _columns(panel: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def _realism() -> Iterable[str]:
-    lines = realism.saved()
-    sources = {key: f"{one.source}, {one.date}" for key, one in facts.table().iterrows()}
+    lines, known = realism.saved(), facts.table()
+    sources = dict(zip(known.index, known["source"] + ", " + known["date"], strict=True))
     counts = {verdict: sum(one.verdict == verdict for one in lines) for verdict in realism.VERDICTS}
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     yield (

@@ -5,6 +5,7 @@ Kept as data in ``crosswalk.yaml``, with the version of each text, because texts
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -40,13 +41,19 @@ def rows(models: Iterable[str]) -> dict[str, Any]:
     ``checked``: date of the texts; ``texts``: their names and versions; ``statuses``: what they
     mean; ``rows``: requirement, where it is asked, whom it applies to, artefacts, status.
     """
-    source = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
+    source = _read(SOURCE)
     found = [
         {**row, "artefacts": [name for pattern in row["artefacts"]
                               for name in _named(pattern, models)]}
         for row in source["rows"]
     ]  # fmt: skip
     return {**source, "statuses": STATUSES, "rows": found}
+
+
+@functools.cache
+def _read(source: Path) -> Mapping[str, Any]:
+    content: Mapping[str, Any] = yaml.safe_load(source.read_text(encoding="utf-8"))
+    return content
 
 
 def check(run_dir: Path, content: Mapping[str, Any], later: Collection[str] = ()) -> None:

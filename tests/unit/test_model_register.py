@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -38,6 +39,17 @@ def line_model() -> type[models.Supervised]:
          "columns": features.columns_for("spread"), "inputs": spread.inputs,
          "members": ("linear",), "purpose": "spread by a straight line"},
     )  # fmt: skip
+
+
+def test_a_package_is_found_as_soon_as_it_is_installed(tmp_path, monkeypatch):
+    """In a folder where packages were looked for before; and it is gone when it is removed."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "bid_ask" not in models.known()
+    offer = next(OUTSIDE.glob("*.dist-info"))
+    installed = shutil.copytree(offer, tmp_path / offer.name)
+    assert "bid_ask" in models.known()
+    shutil.rmtree(installed)
+    assert "bid_ask" not in models.known()
 
 
 def test_a_model_of_another_package_is_found_trained_and_scored(outside, tmp_path):
