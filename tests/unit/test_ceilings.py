@@ -72,7 +72,7 @@ def test_making_them_says_what_it_does_and_keeps_the_order(made):
 
 def test_workers_change_nothing(made):
     """Two processes or this one: the same numbers."""
-    task = "liquidity_shock"
+    task = "downgrade"
     assert reference._of_task(task, FEW[task], *SIZE.values()) == made[0]["tasks"][task]
 
 
