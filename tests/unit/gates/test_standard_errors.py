@@ -86,6 +86,17 @@ def test_a_slope_beside_another_value_is_that_of_least_squares():
     assert sectors._partial_slope(beside()).value == pytest.approx(100 * known)
 
 
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+def test_a_slope_does_not_depend_on_the_unit_of_the_other_value(unit):
+    """Nor does its standard error: thousandths or thousands are the same beside it."""
+    scale = np.array([1.0, 1.0, 1.0, unit, unit**2, unit])
+    sums = beside()
+    scaled = Moments(sums.total * scale, sums.product * np.outer(scale, scale), sums.clusters)
+    one, other = sectors._partial_slope(sums), sectors._partial_slope(scaled)
+    assert other.value == pytest.approx(one.value)
+    assert other.standard_error == pytest.approx(one.standard_error)
+
+
 def test_without_the_other_value_the_slope_is_the_plain_one():
     """Where the other value is zero throughout, its sums say nothing and take nothing away."""
     codes, x, y, _ = rows()
