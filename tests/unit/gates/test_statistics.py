@@ -198,3 +198,12 @@ def test_severity_is_that_of_the_parameters(panel):
 def replace_severity(name: str, severity: str) -> parameters.Parameters:
     """Return the defaults with another severity of one gate."""
     return CHOSEN.model_copy(update={"quality_gates": QualityGates(severities={name: severity})})
+
+
+@pytest.mark.parametrize(
+    ("value", "critical", "used"),
+    [(2.0, 4.0, 0.5), (0.3, 0.1, 3.0), (0.0, 0.0, 0.0), (0.5, 0.0, 1.5), (3.0, 0.0, 4.0)],
+)
+def test_used_tolerance_where_nothing_is_expected(value, critical, used):
+    """Of what clean variations show; without any, whatever there is is too much."""
+    assert statistics._ratio(value, critical) == pytest.approx(used)

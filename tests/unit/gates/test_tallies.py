@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from bondx_lib.gates.tallies import (
     MOST_EXAMPLES,
@@ -159,6 +160,28 @@ def test_slices_of_both_parts_are_kept():
     one = Shares.of(np.ones((1, 1)), np.ones(1))
     both = Tally({"a": one}) + Tally({"a": one, "b": one})
     assert (both.slices["a"].rows, both.slices["b"].rows) == (2.0, 1.0)
+
+
+@pytest.mark.parametrize(("hits", "rows"), [(0, 8), (3, 10), (50, 100), (99, 100)])
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_an_interval_of_a_share_is_that_of_wilson(hits, rows, confidence):
+    """Known answer: scipy's."""
+    known = binomtest(hits, rows).proportion_ci(confidence, method="wilson")
+    assert wilson(hits / rows, rows, confidence) == pytest.approx(tuple(known), abs=1e-12)
+
+
+def test_two_issuers_are_enough_for_a_variance():
+    """And for an interval at the confidence that is asked for."""
+    two = Shares.of(np.array([[1.0], [3.0]]), np.array([4.0, 4.0]))
+    assert two.variance()[0] == pytest.approx(2 * (1 + 1) / 64)
+    assert np.diff(two.interval(0, 0.5)) < np.diff(two.interval(0, 0.95))
+
+
+def test_a_negative_correlation_mirrors_a_positive_one():
+    """Its interval too."""
+    low, high = Estimate(0.6, 0.1, 30).fisher_interval()
+    assert Estimate(-0.6, 0.1, 30).fisher_interval() == pytest.approx((-high, -low))
+    assert Estimate(-1.0, 0.1, 30).fisher_interval()[0] == pytest.approx(-1.0)
 
 
 def test_grouped_sums_of_nothing():
