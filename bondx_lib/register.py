@@ -108,7 +108,7 @@ class Register(Generic[T]):
         return one
 
 
-@functools.cache
+@functools.lru_cache(maxsize=8)
 def _offered(group: str, path: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
     """Return the names that packages offer; asking them all takes a while."""
     return tuple(metadata.entry_points(group=group).names)

@@ -37,8 +37,12 @@ MEASURES_CHILDREN = "COVERAGE_PROCESS_CONFIG"
 
 _HOME = tempfile.mkdtemp(prefix="bondx-tests-")
 
-# Set before anything is imported, because kernels and subprocesses inherit it too.
+# Set before anything is imported, because kernels and subprocesses inherit it too. More threads
+# would only wait for one another: the test processes fill all cores already.
 os.environ.update(
+    OMP_NUM_THREADS="1",
+    OPENBLAS_NUM_THREADS="1",
+    MKL_NUM_THREADS="1",
     MPLBACKEND="Agg",
     MPLCONFIGDIR=f"{_HOME}/matplotlib",
     IPYTHONDIR=f"{_HOME}/ipython",
