@@ -14,9 +14,9 @@ from bondx_lib.gates.tallies import Estimate, Moments, grouped, pair_sums
 ISSUERS = 30
 
 
-def rows(seed: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def rows() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return issuer, x, y and m of rows; the values go together and are far from centred."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(3)
     codes = np.repeat(np.arange(ISSUERS), rng.integers(2, 9, ISSUERS))
     x, y, m = rng.standard_normal((3, ISSUERS))[:, codes] + rng.standard_normal((3, len(codes)))
     m, y = 0.6 * x + m - 1.5, 0.8 * x + 0.5 * m + y + 2.0
