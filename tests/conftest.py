@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Generator, Iterator
@@ -48,6 +49,11 @@ os.environ.update(
     IPYTHONDIR=f"{_HOME}/ipython",
     JUPYTER_CONFIG_DIR=f"{_HOME}/jupyter",
 )
+
+# As from a terminal: a shell lets what it starts in the background ignore Ctrl-C, and so would
+# every process that a test starts and then interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("bondx", deadline=None, derandomize=True, database=None)
 settings.load_profile("bondx")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from bondx_lib import runlog
+from bondx_lib import dashboard, runlog
 
 from .controller_page import PATIENCE_MS, ControllerPage
 from .laboratory import Laboratory
@@ -86,10 +86,14 @@ def test_reloaded_page_and_restarted_kernel_find_the_run_as_it_is(visit: Open) -
     one.press("Pause")
     one.expect_state("paused")
     expect(one.button("Continue")).to_be_enabled(timeout=PATIENCE_MS)
+    logged = dashboard.Watcher(run_of(one.lab, "by-keyboard")).look().models
+    trained = [f"{row['training_seconds']:.1f} s" for row in logged]
+    expect(one.champions.locator("td:last-child")).to_have_text(trained, timeout=PATIENCE_MS)
     seen, champions = one.state.inner_text(), one.champions.inner_text()
     for come_back in (one.reload, one.restart):
         come_back()
         one.expect_state("paused")
+        expect(one.champions.locator("td:last-child")).to_have_text(trained, timeout=PATIENCE_MS)
         assert one.state.inner_text() == seen
         assert one.champions.inner_text() == champions
     one.shoot("paused-light")
