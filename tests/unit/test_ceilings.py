@@ -11,7 +11,7 @@ from bondx_lib.schema import MODELS
 
 LOSSES = {"spread": "mse", "downgrade": "log_loss", "liquidity_shock": "log_loss"}
 FEW = dict.fromkeys(MODELS, 16)
-SIZE = {"test_worlds": 4, "bonds": 40}
+SIZE = {"test_worlds": 4, "bonds": 24}
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,18 @@ def fitted(pool):
     return {name: trained(pool, name) for name in NAMES}
 
 
+@pytest.fixture(scope="module")
+def few():
+    """A pool of four small histories, for what holds however good a model is."""
+    return models.Panel.of(market.simulate(CHOSEN, "test/few", bonds=40, worlds=4).panel)
+
+
+@pytest.fixture(scope="module")
+def fitted_to_few(few):
+    """All models, trained on it."""
+    return {name: trained(few, name) for name in NAMES}
+
+
 def scored(model, judge, predictions=None):
     """Score a model on the evaluation market."""
     if predictions is None:
@@ -64,22 +76,22 @@ def scored(model, judge, predictions=None):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_training_and_predicting_change_no_input(pool, name):
+def test_training_and_predicting_change_no_input(few, name):
     """Rows and features are as they were."""
-    before = pool.rows.copy(), pool.features.copy()
-    model = trained(pool, name)
-    model.predict(pool)
-    model.baseline(pool)
-    model.answer(pool)
-    pd.testing.assert_frame_equal(pool.rows, before[0])
-    pd.testing.assert_frame_equal(pool.features, before[1])
+    before = few.rows.copy(), few.features.copy()
+    model = trained(few, name)
+    model.predict(few)
+    model.baseline(few)
+    model.answer(few)
+    pd.testing.assert_frame_equal(few.rows, before[0])
+    pd.testing.assert_frame_equal(few.features, before[1])
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_same_seed_same_bytes_and_save_and_load(pool, judge, fitted, tmp_path, name):
+def test_same_seed_same_bytes_and_save_and_load(judge, few, fitted_to_few, tmp_path, name):
     """Retraining writes equal files; a loaded model predicts, answers and saves the same."""
-    fitted[name].save(tmp_path / "a")
-    trained(pool, name).save(tmp_path / "b")
+    fitted_to_few[name].save(tmp_path / "a")
+    trained(few, name).save(tmp_path / "b")
     loaded = models.get(name).load(tmp_path / "a")
     loaded.save(tmp_path / "c")
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
@@ -90,9 +102,11 @@ def test_same_seed_same_bytes_and_save_and_load(pool, judge, fitted, tmp_path, n
             assert (tmp_path / "a" / file).read_bytes() == (tmp_path / other / file).read_bytes()
     for ask in ("predict", "baseline"):
         np.testing.assert_array_equal(
-            getattr(loaded, ask)(judge.panel), getattr(fitted[name], ask)(judge.panel)
+            getattr(loaded, ask)(judge.panel), getattr(fitted_to_few[name], ask)(judge.panel)
         )
-    pd.testing.assert_frame_equal(loaded.answer(judge.panel), fitted[name].answer(judge.panel))
+    pd.testing.assert_frame_equal(
+        loaded.answer(judge.panel), fitted_to_few[name].answer(judge.panel)
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -119,17 +133,17 @@ def test_a_missing_column_is_named(pool, judge, fitted, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_only_rows_of_the_three_sides_are_learnt_from(pool, fitted, name):
+def test_only_rows_of_the_three_sides_are_learnt_from(few, fitted_to_few, name):
     """Whatever stands in rows that are not used, the model is the same."""
-    unused = split_for(pool, name) == models.UNUSED
+    unused = split_for(few, name) == models.UNUSED
     assert unused.any()
-    features, rows = pool.features.copy(), pool.rows.copy()
+    features, rows = few.features.copy(), few.rows.copy()
     features.loc[unused] = 99.0
     if name in LABELS:
         rows.loc[unused, LABELS[name]] = 1.0
     model = trained(models.Panel(rows, features), name)
-    assert model.facts == fitted[name].facts
-    np.testing.assert_array_equal(model.predict(pool), fitted[name].predict(pool))
+    assert model.facts == fitted_to_few[name].facts
+    np.testing.assert_array_equal(model.predict(few), fitted_to_few[name].predict(few))
 
 
 @pytest.mark.parametrize("name", LABELLED)
@@ -285,10 +299,10 @@ def test_the_answer_stands_beside_each_row(judge, fitted, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_pool_of_one_small_history_is_enough_to_begin(name):
     """Few rows, perhaps without an event: a model comes out and says something finite."""
-    few = models.Panel.of(market.simulate(CHOSEN, "test/few", bonds=12).panel)
-    model = trained(few, name)
-    assert np.isfinite(model.predict(few)).all()
-    assert np.isfinite(model.baseline(few)).all()
+    one = models.Panel.of(market.simulate(CHOSEN, "test/one", bonds=12).panel)
+    model = trained(one, name)
+    assert np.isfinite(model.predict(one)).all()
+    assert np.isfinite(model.baseline(one)).all()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -70,16 +70,18 @@ def test_every_public_figure_is_under_test_and_has_its_words() -> None:
     assert all(f"describe_{name}" in plots.__all__ for name in FIGURES)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", FIGURES)
 def test_same_frame_same_bytes(name: str) -> None:
     """Drawn twice, a figure gives equal PNG bytes of the one width, without a date inside."""
     draw, arguments = getattr(plots, name), FIGURES[name]
-    first = plots.png(draw(*arguments))
+    figure = draw(*arguments)
+    first = plots.png(figure)
     assert first == plots.png(draw(*arguments))
     assert first.startswith(b"\x89PNG")
     assert b"tEXt" not in first
     assert b"tIME" not in first
-    assert draw(*arguments).get_size_inches()[0] == WIDTH_INCHES
+    assert figure.get_size_inches()[0] == WIDTH_INCHES
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -142,6 +142,7 @@ def test_answers_are_those_of_the_model_in_the_order_of_the_rows(run: Path, pane
     assert (found["constant"] == 0.5).all()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
 def test_no_cut_changes_a_byte(
     run: Path, panel: pd.DataFrame, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -408,6 +409,7 @@ def test_spreads_as_fractions_and_all_rates_as_fractions(panel: pd.DataFrame):
     assert [one.column for one in found] == ["size_log_assets"]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_no_market_seems_to_be_in_other_units(scenario: str):
     """In no scenario: not as a whole, not one letter grade, not one bond, not one row."""

@@ -23,9 +23,9 @@ def chosen(method: str) -> parameters.Parameters:
 
 @pytest.fixture(scope="module")
 def pool():
-    """Six small histories."""
+    """Four small histories."""
     return models.Panel.of(
-        market.simulate(parameters.default(), "test/tune", bonds=60, worlds=6).panel
+        market.simulate(parameters.default(), "test/tune", bonds=40, worlds=4).panel
     )
 
 

@@ -118,6 +118,7 @@ def test_csv_and_parquet_say_the_same(poor: Frame, tmp_path: Path) -> None:
     assert table["file"]["sha256"] == sha256_file(tmp_path / "bonds.parquet")
 
 
+@pytest.mark.heavy
 def test_neither_order_nor_cut_changes_a_finding(poor: Frame, tmp_path: Path) -> None:
     """Shuffled rows, one part, some parts or many: equal bytes, examples included."""
     once = judged(poor, tmp_path)
@@ -129,6 +130,7 @@ def test_neither_order_nor_cut_changes_a_finding(poor: Frame, tmp_path: Path) ->
     assert sum(len(one["examples"]) for one in once["findings"]) >= 50
 
 
+@pytest.mark.heavy
 def test_the_cut_would_show_without_homes(
     poor: Frame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,6 +286,7 @@ def test_words_and_ranges_are_shown_by_the_cell_to_blame(panel: Frame, tmp_path:
         assert {"sector": "Mining"} in shown
 
 
+@pytest.mark.heavy
 def test_poor_files_are_judged(panel: Frame, tmp_path: Path) -> None:
     """One row, one issuer, a column without values, infinities: findings, no error."""
     one = judged(panel.iloc[:1], tmp_path)
