@@ -33,3 +33,14 @@ def script(request):
         patch.syspath_prepend(str(path.parent))
         yield importlib.import_module(path.stem)
         sys.modules.pop(path.stem)
+
+
+@pytest.fixture
+def shown(script, capsys):
+    """What the module's script prints of a result."""
+
+    def show(result):
+        script.main(["--from", str(result)])
+        return capsys.readouterr().out
+
+    return show

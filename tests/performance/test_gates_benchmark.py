@@ -44,9 +44,9 @@ def test_a_small_run_measures_every_gate_on_data(tmp_path):
     assert all(f"| `{name}` |" in printed for name in gates.GATES)
 
 
-def test_the_page_is_made_of_the_committed_result():
+def test_the_page_is_made_of_the_committed_result(shown):
     """Made again, it is the same."""
-    assert call("--from", COMMITTED) == PAGE.read_text()
+    assert shown(COMMITTED) == PAGE.read_text()
 
 
 def test_the_committed_result_is_of_these_gates():

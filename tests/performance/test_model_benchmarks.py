@@ -96,10 +96,10 @@ def test_shares_of_the_profile_add_up(small):
         assert next(row for row in rows if row["part"] == "features")["seconds"] > 0
 
 
-def test_the_page_shows_the_committed_result(small):
+def test_the_page_shows_the_committed_result(small, shown):
     """The page in the repository is that of the result beside it, which names no machine."""
     committed = artefacts.read_json(COMMITTED)
     assert set(committed) == SECTIONS
     assert set(committed["machine"]) == set(small[0]["machine"])
     assert "/" not in str(committed["machine"])
-    assert PAGE.read_text() == call("--from", COMMITTED)
+    assert PAGE.read_text() == shown(COMMITTED)

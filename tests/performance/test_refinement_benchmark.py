@@ -160,11 +160,12 @@ def test_seeds_without_a_variant_are_left_out(refinement):
     assert (one.mean, one.seeds, one.verdict) == (0.5, 1, "cannot be told")
 
 
-def test_a_small_run_measures_every_ingredient(refinement, tmp_path):
+def test_a_small_run_measures_every_ingredient(refinement, tmp_path, capsys):
     """Every variant with its seeds and epochs, and every ingredient on the page."""
     target, page = tmp_path / "refinement.json", tmp_path / "refinement.md"
     printed = call("--small", "--workers", "1", "--output", target, "--page", page)
-    assert printed == page.read_text() == call("--from", target)
+    refinement.main(["--from", str(target)])
+    assert printed == page.read_text() == capsys.readouterr().out
     result, small = artefacts.read_json(target), refinement.SMALL
     assert [run["seed"] for run in result["runs"]] == list(range(1, small.seeds + 1))
     for run in result["runs"]:

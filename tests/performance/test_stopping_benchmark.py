@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -32,51 +31,41 @@ def call(*words):
 
 
 @pytest.fixture(scope="module")
-def stopping():
-    """The script as a module."""
-    spec = importlib.util.spec_from_file_location("stopping_benchmark", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
 def committed():
     """The committed result."""
     return artefacts.read_json(RESULTS / "stopping.json")
 
 
-def test_a_small_run_measures_every_curve(tmp_path, stopping):
+def test_a_small_run_measures_every_curve(tmp_path, script):
     """Every curve at every level of noise, and some with other patience; on its page too."""
     target, page = tmp_path / "stopping.json", tmp_path / "stopping.md"
     printed = call("--small", "--output", target, "--page", page)
     result = artefacts.read_json(target)
     assert printed == page.read_text()
     seen = {(row["shape"], row["level"], row["patience"]) for row in result["rows"]}
-    assert {(shape, level, 10) for shape in stopping.SHAPES for level in (0.5, 1, 2)} <= seen
-    assert {(shape, 1, 3) for shape in stopping.COMPARED} <= seen
+    assert {(shape, level, 10) for shape in script.SHAPES for level in (0.5, 1, 2)} <= seen
+    assert {(shape, 1, 3) for shape in script.COMPARED} <= seen
     for row in result["rows"]:
         endings = row["converged"]["stopped"] + row["plateaued"] + row["limited"]
         assert endings == result["runs"]
         assert row["converged"]["stopped"] <= row["patience_alone"]["stopped"]
 
 
-def test_the_page_is_made_of_the_committed_result():
+def test_the_page_is_made_of_the_committed_result(shown):
     """Made again, it is the same."""
-    assert call("--from", RESULTS / "stopping.json") == PAGE.read_text()
+    assert shown(RESULTS / "stopping.json") == PAGE.read_text()
 
 
-def test_the_committed_result_is_of_these_rules(stopping, committed):
+def test_the_committed_result_is_of_these_rules(script, committed):
     """Thresholds, noise and real runs are those that were measured, and so is one of the rows."""
     chosen = parameters.default()
     assert committed["threshold"] == chosen.convergence_threshold
     assert (committed["patience"], committed["max_epochs"]) == (10, chosen.max_epochs)
     curves = artefacts.read_json(RESULTS / "curves.json")
-    noise = stopping.noise_of(curves)
+    noise = script.noise_of(curves)
     sizes = [one["size"] for one in committed["noise"]]
     assert noise.size == pytest.approx(sizes, rel=1e-6)
-    real = [stopping.replayed(curve, chosen) for curve in curves]
+    real = [script.replayed(curve, chosen) for curve in curves]
     assert real == committed["real"]
 
 
@@ -101,27 +90,27 @@ def test_the_bound_beats_patience_alone(committed):
     assert rows["flat from the start", 1, 10]["converged"]["epoch"][0] <= 30
 
 
-def test_what_is_true_of_a_curve_is_known(stopping):
+def test_what_is_true_of_a_curve_is_known(script):
     """Curves whose last epoch worth the threshold can be worked out by hand."""
     chosen = parameters.default()
 
     def line(slope):
-        return stopping.Shape("", lambda n: slope * n)
+        return script.Shape("", lambda n: slope * n)
 
-    assert stopping.settled(line(0.0009), chosen) == 1
-    assert stopping.settled(line(0.001), chosen) is None
-    assert stopping.settled(stopping.SHAPES["step late"], chosen) == 31
+    assert script.settled(line(0.0009), chosen) == 1
+    assert script.settled(line(0.001), chosen) is None
+    assert script.settled(script.SHAPES["step late"], chosen) == 31
     # 0.9 / n - 0.9 / (n + 10) is below 0.01 from n (n + 10) > 900 on.
-    assert stopping.settled(stopping.SHAPES["fast power law"], chosen) == 26
+    assert script.settled(script.SHAPES["fast power law"], chosen) == 26
 
 
-def test_simulated_noise_is_as_asked(stopping):
+def test_simulated_noise_is_as_asked(script):
     """Size falls with the epoch, neighbours are correlated, champions never fall."""
     four = np.full(4, 0.4)
-    noise = stopping.Noise(four, np.array([0.0, 0.0, 0.5, 0.5]), np.full(4, 0.02))
+    noise = script.Noise(four, np.array([0.0, 0.0, 0.5, 0.5]), np.full(4, 0.02))
     rng = Streams(0, "test").common("noise")
-    flat, chosen = stopping.SHAPES["flat from the start"], parameters.default()
-    runs = [stopping.simulate(flat, noise, 1.0, chosen, rng) for _ in range(400)]
+    flat, chosen = script.SHAPES["flat from the start"], parameters.default()
+    runs = [script.simulate(flat, noise, 1.0, chosen, rng) for _ in range(400)]
     tried = np.array([challengers for challengers, _ in runs]) - 0.9
     assert tried[:, 39].std(axis=0) == pytest.approx(four / 40, rel=0.15)
     assert tried[:, 79].std(axis=0) == pytest.approx(four / 80, rel=0.15)
@@ -133,28 +122,28 @@ def test_simulated_noise_is_as_asked(stopping):
     assert ((gains == 0) | (gains > 0.02)).all()
 
 
-def test_an_outcome_is_the_first_verdict_that_stops(stopping):
+def test_an_outcome_is_the_first_verdict_that_stops(script):
     """Exactly flat: patience alone after eleven epochs, the rules after twenty."""
     chosen = parameters.default()
     still = np.full((40, 2), 0.9)
-    assert stopping.outcome(still, still, chosen) == {
+    assert script.outcome(still, still, chosen) == {
         "status": "converged", "epoch": 2 * chosen.improvement_patience, "idle": 11
     }  # fmt: skip
     rising = np.linspace(0.1, 0.9, 100)[:, None]
-    assert stopping.outcome(rising, rising, chosen)["status"] == "epoch_limit"
+    assert script.outcome(rising, rising, chosen)["status"] == "epoch_limit"
 
 
-def test_noise_is_found_again(stopping):
+def test_noise_is_found_again(script):
     """Collected curves with known noise: size and correlation come out as they went in."""
     rng = Streams(1, "test").common("noise")
-    known = stopping.Noise(np.array([0.4, 0.2]), np.array([0.0, 0.4]), np.array([0.01, 0.02]))
-    shape, chosen = stopping.SHAPES["slow power law"], parameters.default()
+    known = script.Noise(np.array([0.4, 0.2]), np.array([0.0, 0.4]), np.array([0.01, 0.02]))
+    shape, chosen = script.SHAPES["slow power law"], parameters.default()
     curves = [
-        {"challengers": stopping.simulate(shape, known, 1.0, chosen, rng)[0].tolist(),
+        {"challengers": script.simulate(shape, known, 1.0, chosen, rng)[0].tolist(),
          "margins": known.margin.tolist()}
         for _ in range(30)
     ]  # fmt: skip
-    found = stopping.noise_of(curves)
+    found = script.noise_of(curves)
     assert found.size == pytest.approx(known.size, rel=0.1)
     assert found.correlation == pytest.approx(known.correlation, abs=0.12)
     assert found.margin == pytest.approx(known.margin)
