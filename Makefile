@@ -19,6 +19,9 @@ TEST := $(call installed,test)
 DEV := $(call installed,dev)
 BENCHMARK := $(call installed,benchmark)
 
+# Images often set this; then each of many processes would compile the package for itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-unit test-integration test-performance test-quality test-faults test-fuzz test-browser check lab lock realism calibrate ceilings reference pages audit benchmark bench-score bench-validate bench-models bench-gates bench-model-gates bench-stopping bench-refinement bench-loop bench-watching bench-sizes clean help
 .DELETE_ON_ERROR:
 

@@ -10,7 +10,6 @@ import pytest
 
 from . import headless
 
-pytestmark = pytest.mark.measured
 ROOT = Path(__file__).resolve().parents[2]
 PLACES = {"root": ROOT, "notebooks": ROOT / "notebooks"}
 SMALL: dict[str, dict[str, Any]] = {
