@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from bondx_lib import cli, evidence, market, models, parameters, report, runlog, schema, sweep
-from bondx_lib.runner import control
+from bondx_lib.runner import control, detach
 
 from ..faults import here
 
@@ -99,6 +99,14 @@ def _invented_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs of a sweep are real processes that train nothing; real ones are in test_sweep.py."""
     monkeypatch.setattr(sweep.work, "PROGRAM", (sys.executable, "-m", "tests.unit.sweep_child"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_goes_on() -> Iterator[None]:
+    """A run that was detached, and told to end, has ended before the next block is tried."""
+    yield
+    for process in detach._started:
+        process.wait(60)
 
 
 def _interrupted(house: Path) -> None:
