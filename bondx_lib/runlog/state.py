@@ -204,7 +204,7 @@ def state_of(run_dir: Path) -> RunState:
 
 def live_status(state: RunState, run_dir: Path) -> str:
     """Return the status, or ``lost`` when it says running but nobody holds the run's lock."""
-    if state.status in ("running", "paused") and RunLock.holder(run_dir) is None:
+    if state.status in ("running", "paused") and not RunLock.held(run_dir):
         return "lost"
     return state.status
 

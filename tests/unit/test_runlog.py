@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +49,28 @@ def test_events_come_back_in_order(log):
     assert events[0].prev == runlog.GENESIS
     assert events[2].prev == events[1].digest
     assert events[2]["stage"] == "train"
+
+
+def test_what_was_appended_is_what_is_read(log):
+    """The event that comes back is the one in the file, to the digest of its line."""
+    written = runlog.Journal(log).append("paused", epoch=1)
+    assert written == runlog.read(log)[-1]
+
+
+def test_a_line_that_cannot_be_kept_is_taken_back(log, monkeypatch):
+    """A disk that takes a line and cannot keep it: the log is as it was, and can go on."""
+    journal, before, fsync = runlog.Journal(log), log.read_bytes(), os.fsync
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        journal.append("paused", epoch=1)
+    assert log.read_bytes() == before
+    monkeypatch.setattr(os, "fsync", fsync)
+    journal.append("paused", epoch=1)
+    assert len(runlog.read(log)) == 4
 
 
 def test_a_journal_goes_on_where_the_log_ends(log):
@@ -131,7 +159,7 @@ def test_a_writer_that_was_left_behind_can_not_write(log):
     """Once somebody else has written, the older journal is fenced off."""
     stale, fresh = runlog.Journal(log), runlog.Journal(log)
     fresh.append("paused", epoch=1)
-    with pytest.raises(RunBusy):
+    with pytest.raises(RunBusy, match=f"^{log}: another process"):
         stale.append("paused", epoch=1)
     assert len(runlog.read(log)) == 4
 
@@ -154,6 +182,13 @@ def test_only_registered_events_can_be_written(log, kind, fields, message):
     with pytest.raises(ValueError, match=message):
         runlog.Journal(log).append(kind, **fields)
     assert log.read_bytes() == before
+
+
+def test_a_log_of_this_version_is_read(tmp_path):
+    """The newest that there is, not only older ones."""
+    path = tmp_path / runlog.LOG_NAME
+    path.write_bytes(chained([{**STARTED, "log_version": runlog.LOG_VERSION}]))
+    assert len(runlog.read(path)) == 1
 
 
 def test_a_log_of_a_newer_version_or_of_unknown_events_is_refused(tmp_path):
@@ -181,6 +216,8 @@ STARTED = {"at": AT, "event": "run_started", **START}
         ({"at": AT, "event": "paused", "epoch": 1, "song": 2}, "paused does not know song"),
         ({"at": AT, "event": "paused", "epoch": -1},
          "paused: epoch is -1: input should be greater than or equal to 0"),
+        ({"at": AT, "event": "model_scored", "epoch": 1, "model": "spread", "role": "champion",
+          "scores": {}}, "model_scored lacks scores.model"),
         ({"at": AT, "event": "run_interrupted", "signal": ["\n"]},
          "run_interrupted: signal is ['\\n']: input should be a valid string"),
         (STARTED, "a log begins with run_started, and has no other"),
@@ -267,7 +304,12 @@ def test_the_follower_reads_each_event_once(log):
     assert follower.new() == []
     log.write_bytes(whole)
     assert [event.kind for event in follower.new()] == ["paused"]
-    assert runlog.Follower(log.with_name("none")).new() == []
+    log.write_bytes(whole + b"nonsense\n")
+    with pytest.raises(RunLogDamaged, match=f"^{log}: line 5: is no event"):
+        follower.new()
+    nothing = runlog.Follower(log.with_name("none"))
+    assert nothing.new() == []
+    assert (nothing.torn, nothing.known) == (False, runlog.RunState())
 
 
 def test_the_follower_knows_what_the_whole_log_says(log):
@@ -288,7 +330,7 @@ def test_no_journal_begins_after_half_a_line(log):
     follower.new()
     with log.open("ab") as file:
         file.write(b'{"seq":3,')
-    with pytest.raises(RunLogDamaged, match=r"line 4.*is cut off"):
+    with pytest.raises(RunLogDamaged, match=rf"^{log}: line 4: is cut off"):
         runlog.Journal(log, follower)
     runlog.repair_tail(log)
     runlog.Journal(log, follower).append("paused", epoch=1)
@@ -316,12 +358,92 @@ def test_the_lock_names_its_holder_and_dies_with_it(tmp_path):
         assert runlog.RunLock.holder(tmp_path) == os.getpid()
 
 
-def test_a_process_is_known_by_id_and_start():
-    """Our own start is a constant; a process that is gone has none."""
-    assert runlog.process_start(os.getpid()) == runlog.process_start(os.getpid()) is not None
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    assert runlog.process_start(gone.pid) is None
+def test_a_lock_is_held_from_the_first_moment(tmp_path):
+    """Before it has written who it is, a process holds the lock: its run is not lost."""
+    path = tmp_path / runlog.LOCK_NAME
+    state = runlog.RunState(status="running")
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert runlog.RunLock.held(tmp_path)
+        assert runlog.RunLock.holder(tmp_path) is None
+        assert runlog.live_status(state, tmp_path) == "running"
+    assert not runlog.RunLock.held(tmp_path)
+    assert runlog.live_status(state, tmp_path) == "lost"
+    assert not runlog.RunLock.held(tmp_path / "nowhere")
+
+
+def test_who_only_asks_is_waited_for(tmp_path):
+    """Whoever looks whether a lock is held has it for a moment, and refuses nobody."""
+    path = tmp_path / runlog.LOCK_NAME
+    path.touch()
+    with path.open("rb") as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        lets_go = threading.Timer(0.04, fcntl.flock, (asking, fcntl.LOCK_UN))
+        lets_go.start()
+        with runlog.RunLock(tmp_path):
+            assert runlog.RunLock.holder(tmp_path) == os.getpid()
+        lets_go.join()
+
+
+def test_the_lock_remembers_who_had_it_last(tmp_path):
+    """Process and start, whoever holds it now; nonsense names nobody, half of it half."""
+    assert runlog.RunLock.owner(tmp_path) == (None, None)
+    with runlog.RunLock(tmp_path):
+        with pytest.raises(RunBusy, match=f"^{tmp_path}: process {os.getpid()} is already"):
+            runlog.RunLock(tmp_path).__enter__()
+        ours = os.getpid(), runlog.process_start(os.getpid())
+        assert runlog.RunLock.owner(tmp_path) == ours
+    assert runlog.RunLock.owner(tmp_path) == ours
+    path = tmp_path / runlog.LOCK_NAME
+    for content, known in (
+        ('{"pid": 7}', (7, None)), ('{"pid": 7, "start": 8}', (7, "8")), ("7", (None, None)),
+        ('{"start": "8"}', (None, None)), ("", (None, None)), ('{"pid": "x"}', (None, None)),
+    ):  # fmt: skip
+        path.write_text(content)
+        assert runlog.RunLock.owner(tmp_path) == known
+
+
+def test_a_process_is_known_by_id_and_start(tmp_path):
+    """When it started, by the clock of the system; whatever its name; none once it has ended."""
+    odd = tmp_path / "a) Z 1 2 (b"
+    odd.symlink_to(shutil.which("sleep"))
+    process = subprocess.Popen([odd, "60"])
+    try:
+        ticks = runlog.process_start(process.pid)
+        assert ticks == runlog.process_start(process.pid)
+        assert odd.name in Path(f"/proc/{process.pid}/stat").read_text()
+        since_boot = int(ticks) / os.sysconf("SC_CLK_TCK")
+        started = psutil.Process(process.pid).create_time() - psutil.boot_time()
+        assert since_boot == pytest.approx(started, abs=1)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert runlog.process_start(process.pid) is None, "it has ended, and nobody has asked how"
+    finally:
+        process.kill()
+        process.wait()
+    assert runlog.process_start(process.pid) is None
+
+
+def test_times_are_those_of_the_last_event(tmp_path):
+    """Of the run, and of an epoch."""
+    times = [f"2026-01-01T00:00:{second:02d}+00:00" for second in range(4)]
+    told = [
+        STARTED, {"event": "epoch_started", "epoch": 1, "attempt": 1, "kernel": "cold"},
+        {"event": "stage_started", "epoch": 1, "stage": "train"}, {"event": "paused", "epoch": 1},
+    ]  # fmt: skip
+    log = tmp_path / runlog.LOG_NAME
+    log.write_bytes(chained({**one, "at": at} for one, at in zip(told, times, strict=True)))
+    state = runlog.replay(runlog.read(log))
+    assert (state.began, state.ended) == (times[0], times[3])
+    assert (state.epochs[0].began, state.epochs[0].ended) == (times[1], times[2])
+
+
+def test_markets_are_kept_beside_one_another(log):
+    """One more market takes none away."""
+    journal = runlog.Journal(log)
+    for name in ("benchmark", "audit"):
+        journal.append("market_drawn", market=name, rows=1, digest="d" * 64)
+    assert set(runlog.replay(runlog.read(log)).markets) == {"benchmark", "audit"}
 
 
 def test_replay_tells_the_story(log, tmp_path):
