@@ -351,17 +351,22 @@ def at_most(
 ) -> Finding:
     """Return the finding on a share of bad rows that may reach at most a limit in percent."""
     limit = scalar(setting.threshold)
-    hits, n = round(float(shares.hits[0])), round(shares.rows)
+    hits, n = float(shares.hits[0]), float(shares.rows)
     observed = 100 * hits / n
     low, high = (100 * end for end in shares.interval())
     verdict = judged(observed, (low, high), limit, basis, largest=True)
     message = (
-        f"{hits:,} of {n:,} rows ({observed:.3g} %) {what}; at most {limit:g} % "
+        f"{_rows(hits)} of {_rows(n)} rows ({observed:.3g} %) {what}; at most {limit:g} % "
         f"{'are' if observed <= limit else 'would be'} allowed{_doubt(verdict)}."
     )
     used = observed / limit if limit > 0 else (0.0 if hits == 0 else 1.0 + observed)
-    return Finding(gate, slice_name, observed, (low, high), limit, n, setting.severity, verdict,
-                   message, used, rows if hits else ())  # fmt: skip
+    return Finding(gate, slice_name, observed, (low, high), limit, round(n), setting.severity,
+                   verdict, message, used, rows if hits else ())  # fmt: skip
+
+
+def _rows(weighed: float) -> str:
+    """Return a number of rows: whole, but where weights make parts of it."""
+    return f"{weighed:,.0f}" if weighed.is_integer() else f"{weighed:,.1f}"
 
 
 def judged(

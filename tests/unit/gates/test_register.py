@@ -12,6 +12,9 @@ import pytest
 from bondx_lib import gates, market, parameters
 from bondx_lib.errors import BadInput
 from bondx_lib.gates import reference
+from bondx_lib.gates.base import Extent
+from bondx_lib.gates.part import Part
+from bondx_lib.gates.tallies import ALL_ROWS
 
 CHOSEN = parameters.default()
 
@@ -134,6 +137,49 @@ def test_thresholds_that_do_not_fit_are_refused():
         manager(thresholds={ranged: [1.0, 0.0]})
 
 
+def test_what_is_wrong_with_a_threshold_is_said():
+    """Where, which key, which value, what would do."""
+    said = {}
+    for name, value in (("coverage", 95.0), ("redrawn", (0.0, 1.0)), ("calibration", 1.0)):
+        with pytest.raises(BadInput) as caught:
+            manager(thresholds={name: value})
+        said[name] = str(caught.value)
+    key = "parameters: quality_gates.thresholds"
+    slopes = gates.get("calibration").unit
+    assert said == {
+        "coverage": f"{key}.coverage: has a key of its own; admissible: quality_gates.coverage_min",
+        "redrawn": f"{key}.redrawn: is not a threshold of this gate (got (0.0, 1.0)); "
+        "admissible: one number (draws that differ)",
+        "calibration": f"{key}.calibration: is not a threshold of this gate (got 1.0); "
+        "admissible: two numbers, [low, high]" + (f" ({slopes})" if slopes else ""),
+    }
+
+
+@pytest.mark.usefixtures("_alone")
+@pytest.mark.parametrize("basis", ["sample", "census"])
+def test_rows_count_by_weight_where_a_gate_speaks_of_the_market(basis):
+    """What was drawn more often counts less; what is said of the file itself counts rows."""
+    gates.register(type("Mine", (DearBonds,), {"basis": basis}))
+    panel = market.simulate(CHOSEN, "test/weighed", bonds=30).panel.reset_index(drop=True)
+    panel.loc[:9, "clean_price"] = 250.0
+    weights = pd.Series(1.0, panel.index)
+    weights[:10] = 0.25
+    for given, bad in ((None, 10), (weights, 2.5 if basis == "sample" else 10)):
+        found = {one.gate: one for one in manager().evaluate(panel, weights=given)}["dear_bonds"]
+        rows = len(panel) - 10 + bad
+        assert found.observed == pytest.approx(100 * bad / rows)
+        assert found.message.startswith(f"{bad} of {rows} rows")
+
+
+def test_some_gates_alone_can_be_asked():
+    """For counting and for judging; the others say nothing."""
+    part = Part(market.simulate(CHOSEN, "test/some", bonds=20).panel)
+    usual = manager()
+    assert set(usual.count(part, ["duplicate_rows", "coverage"])) == {"coverage", "duplicate_rows"}
+    found = usual.findings(Extent.of(part), usual.count(part), names=["coverage"])
+    assert {one.gate for one in found} == {"coverage"}
+
+
 def test_profiles_move_severities_one_step():
     """Strict blocks on warnings; exploring blocks only on what makes data unusable."""
     by_profile = {
@@ -176,6 +222,11 @@ def test_a_second_draw_that_differs_blocks():
         found = {one.gate: one for one in manager().evaluate(panel, ("a" * 64, second))}
         assert found["redrawn"].verdict == verdict
         assert found["redrawn"].blocks == (verdict == "fail")
+        assert (found["redrawn"].n, found["redrawn"].threshold) == (2, 0.0)
+        assert found["redrawn"].observed == (verdict == "fail")
+        assert found["redrawn"].used == (2.0 if verdict == "fail" else 0.0)
+        assert found["redrawn"].slice == ALL_ROWS
+        assert found["redrawn"].interval is None
     assert "redrawn" not in {one.gate for one in manager().evaluate(panel)}
     (asked,) = gates.get("redrawn").evaluate(gates.Context(manager().settings))
     assert asked.verdict == "not_applicable"
