@@ -215,21 +215,29 @@ def test_the_digest_names_every_threshold_and_severity():
     assert robust[0].catches == "models that fail when the risk-free curve moves by 100 bp"
 
 
-def test_a_second_draw_that_differs_blocks():
-    """The gate on reproducibility compares digests, and is not asked where nothing was redrawn."""
+@pytest.mark.parametrize(
+    ("second", "differs", "message"),
+    [
+        ("a", 0.0, "Drawn again, the data have the same digest aaaaaaaaaaaa."),
+        ("b", 1.0, "Drawn again, the data have the digest bbbbbbbbbbbb instead of aaaaaaaaaaaa."),
+    ],
+)
+def test_a_second_draw_that_differs_blocks(second, differs, message):
+    """The gate on reproducibility compares digests; those on data are asked beside it."""
     panel = market.simulate(CHOSEN, "test/redrawn", bonds=20).panel
-    for second, verdict in (("a" * 64, "pass"), ("b" * 64, "fail")):
-        found = {one.gate: one for one in manager().evaluate(panel, ("a" * 64, second))}
-        assert found["redrawn"].verdict == verdict
-        assert found["redrawn"].blocks == (verdict == "fail")
-        assert (found["redrawn"].n, found["redrawn"].threshold) == (2, 0.0)
-        assert found["redrawn"].observed == (verdict == "fail")
-        assert found["redrawn"].used == (2.0 if verdict == "fail" else 0.0)
-        assert found["redrawn"].slice == ALL_ROWS
-        assert found["redrawn"].interval is None
-    assert "redrawn" not in {one.gate for one in manager().evaluate(panel)}
+    found = {one.gate: one for one in manager().evaluate(panel, (64 * "a", 64 * second))}
+    assert found["redrawn"] == gates.Finding(
+        "redrawn", ALL_ROWS, differs, None, 0.0, 2, "block", "fail" if differs else "pass", message,
+        2 * differs,
+    )  # fmt: skip
+    assert found.keys() - {"redrawn"} == {one.gate for one in manager().evaluate(panel)}
+
+
+def test_what_was_not_drawn_again_is_not_judged():
+    """It is no pass."""
     (asked,) = gates.get("redrawn").evaluate(gates.Context(manager().settings))
-    assert asked.verdict == "not_applicable"
+    assert (asked.gate, asked.verdict) == ("redrawn", "not_applicable")
+    assert asked.message == "The data were not drawn again."
 
 
 def test_a_gate_of_another_package_takes_part_until_it_is_disabled(monkeypatch):
