@@ -240,6 +240,8 @@ def test_known_verdicts(name, measured, observed, interval, verdict, used, messa
     assert found.used == pytest.approx(used)
     assert found.message == message
     assert found.slice == "model=spread"
+    setting = MANAGER.settings[name]
+    assert (found.threshold, found.severity) == (setting.threshold, setting.severity)
 
 
 def test_known_verdicts_by_segment():
