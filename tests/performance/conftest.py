@@ -15,14 +15,24 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def small(request, tmp_path_factory):
+def call(request):
+    """What the module's script, run with some words, prints."""
+
+    def run(*words):
+        command = [sys.executable, request.module.SCRIPT, *words]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def small(request, call, tmp_path_factory):
     """What a small run of the module's script prints, and the result that it writes."""
-    script = request.module.SCRIPT
-    path = tmp_path_factory.mktemp("benchmark") / f"{script.stem}.json"
-    call = [sys.executable, script, "--small", "--output", path]
-    done = subprocess.run(call, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout, artefacts.read_json(path)
+    path = tmp_path_factory.mktemp("benchmark") / f"{request.module.SCRIPT.stem}.json"
+    printed = call("--small", "--output", path)
+    return printed, artefacts.read_json(path)
 
 
 @pytest.fixture(scope="module")

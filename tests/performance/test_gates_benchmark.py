@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -23,15 +22,7 @@ MOST_BLOCKED = 0.05
 SEEN_AT_LAST = 0.4
 
 
-def call(*words):
-    """Run the script with these words and return what it prints."""
-    command = [sys.executable, SCRIPT, *words]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_a_small_run_measures_every_gate_on_data(tmp_path):
+def test_a_small_run_measures_every_gate_on_data(call, tmp_path):
     """False alarms, doubts, the tolerance used, and a curve for each, on its page too."""
     target, page = tmp_path / "gates.json", tmp_path / "gates.md"
     printed = call("--small", "--output", target, "--page", page)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,14 +19,8 @@ AUTOML = "FLAML"
 DIFFERENCE = ("difference_low", "difference", "difference_high")
 
 
-def call(*words):
-    """Run the script with these words and return what it prints."""
-    command = [sys.executable, SCRIPT, *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
-
-
 @pytest.fixture(scope="module")
-def small(tmp_path_factory):
+def small(call, tmp_path_factory):
     """The result of a small run, and the page it writes."""
     folder = tmp_path_factory.mktemp("benchmark")
     result, page = folder / "models.json", folder / "benchmarks.md"

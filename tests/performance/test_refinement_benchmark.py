@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,44 +19,24 @@ SEED = 1
 EPOCHS = 3
 
 
-def call(*words):
-    """Run the script with these words and return what it prints."""
-    command = [sys.executable, SCRIPT, *words]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
-def refinement():
-    """The script as a module; it looks for its page beside itself."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(SCRIPT.parent))
-        import refinement
-
-        yield refinement
-        for name in ("refinement", "refinement_page"):
-            sys.modules.pop(name)
-
-
-@pytest.fixture(scope="module")
-def chosen(refinement):
+def chosen(script):
     """Parameters of the small measurement."""
-    return parameters.load(None, {**refinement.SMALL.changed, "random_seed": SEED})
+    return parameters.load(None, {**script.SMALL.changed, "random_seed": SEED})
 
 
 @pytest.fixture(scope="module")
-def workshop(refinement, chosen):
+def workshop(script, chosen):
     """Markets of the small measurement."""
-    return refinement.Workshop(chosen, 2)
+    return script.Workshop(chosen, 2)
 
 
-def test_a_course_is_that_of_a_run(refinement, workshop, chosen, tmp_path):
+def test_a_course_is_that_of_a_run(script, workshop, chosen, tmp_path):
     """Mixes, champions and skills are those of the epochs of a run with the same parameters."""
-    steered = refinement.Variant(steered="warnings")
-    course = refinement.course(workshop, steered, EPOCHS)
+    steered = script.Variant(steered="warnings")
+    course = script.course(workshop, steered, EPOCHS)
     file = tmp_path / "parameters.yaml"
-    changed = {**refinement.SMALL.changed, "random_seed": SEED, "epoch.steering": "warnings"}
+    changed = {**script.SMALL.changed, "random_seed": SEED, "epoch.steering": "warnings"}
     file.write_text(parameters.load(None, changed).to_yaml())
     for number in range(1, EPOCHS + 1):
         session = epoch.open_session(tmp_path / "run", number, parameters_file=file)
@@ -80,37 +58,37 @@ def test_a_course_is_that_of_a_run(refinement, workshop, chosen, tmp_path):
         assert course.promotions[name] == promoted
 
 
-def test_what_is_equal_between_variants_is_made_once(refinement, workshop):
+def test_what_is_equal_between_variants_is_made_once(script, workshop):
     """Weights change nothing of plain draws, tuning nothing of a model without settings."""
-    plain = workshop.tried("spread", ((),), refinement.Variant())
-    assert workshop.tried("spread", ((),), refinement.Variant(weights="nowhere")) is plain
-    assert workshop.tried("spread", ((),), refinement.Variant(latest=True)) is not plain
-    marks = workshop.tried("anomaly", ((),), refinement.Variant())
-    assert workshop.tried("anomaly", ((),), refinement.Variant(tuned=True)) is marks
+    plain = workshop.tried("spread", ((),), script.Variant())
+    assert workshop.tried("spread", ((),), script.Variant(weights="nowhere")) is plain
+    assert workshop.tried("spread", ((),), script.Variant(latest=True)) is not plain
+    marks = workshop.tried("anomaly", ((),), script.Variant())
+    assert workshop.tried("anomaly", ((),), script.Variant(tuned=True)) is marks
 
 
-def test_lost_skill_adds_up_to_what_is_missing(refinement, workshop):
+def test_lost_skill_adds_up_to_what_is_missing(script, workshop):
     """Over the sectors, and over the ratings, to one less the skill; none for damage."""
-    one = workshop.tried("spread", ((),), refinement.Variant())
+    one = workshop.tried("spread", ((),), script.Variant())
     panel, truth = workshop.benchmark
-    lost = refinement.lost_skill(one, panel, truth, each_row=False)
+    lost = script.lost_skill(one, panel, truth, each_row=False)
     for by in ("sector=", "rating="):
         parts = [value for name, value in lost.items() if name.startswith(by)]
         assert sum(parts) == pytest.approx(1 - one.scores.skill, abs=0.02), by
     cases = panel.rows["rating"].map(lambda rating: rating.rstrip("+-") == "BBB").mean()
-    a_row = refinement.lost_skill(one, panel, truth, each_row=True)
+    a_row = script.lost_skill(one, panel, truth, each_row=True)
     assert a_row["rating=BBB"] * cases == pytest.approx(lost["rating=BBB"], rel=0.05)
-    marks = workshop.tried("anomaly", ((),), refinement.Variant())
-    assert refinement.lost_skill(marks, panel, truth, each_row=False) == {}
+    marks = workshop.tried("anomaly", ((),), script.Variant())
+    assert script.lost_skill(marks, panel, truth, each_row=False) == {}
 
 
-def test_weights_in_calibration_alone_are_those(refinement, chosen):
+def test_weights_in_calibration_alone_are_those(script, chosen):
     """The same as teaching with weights of one on every row but those that calibrate."""
     larger = chosen.model_copy(update={"dataset_size": 600})
-    workshop = refinement.Workshop(larger, 1)
+    workshop = script.Workshop(larger, 1)
     mixes = ((), (("rating=BBB", 2.0),))
     bare, calibrated = (
-        workshop.tried("downgrade", mixes, refinement.Variant(weights=where))
+        workshop.tried("downgrade", mixes, script.Variant(weights=where))
         for where in ("nowhere", "calibration")
     )
     law, pool = type(bare.model), workshop.pool(mixes, latest=False)
@@ -137,9 +115,9 @@ def seeds(*differences):
     }  # fmt: skip
 
 
-def test_a_gain_is_a_paired_mean_with_students_interval(refinement):
+def test_a_gain_is_a_paired_mean_with_students_interval(script):
     """Known answer: 1, 2 and 3 have the mean 2 and the interval 2 ± 4.303 / √3."""
-    pages = refinement.refinement_page
+    pages = script.refinement_page
     asked = pages.Ingredient("", ("better", "champions"), ("plain", "champions"))
     found = pages.gain(seeds(1, 2, 3), asked)
     half = 4.302653 / np.sqrt(3)
@@ -150,9 +128,9 @@ def test_a_gain_is_a_paired_mean_with_students_interval(refinement):
     assert pages.gain(seeds(-1, -1.1, -0.9), asked).verdict == "costs"
 
 
-def test_seeds_without_a_variant_are_left_out(refinement):
+def test_seeds_without_a_variant_are_left_out(script):
     """Of one seed alone nothing can be told, and a variant that was not measured has none."""
-    pages = refinement.refinement_page
+    pages = script.refinement_page
     asked = pages.Ingredient("", ("better", "champions"), ("plain", "champions"))
     result = seeds(0.5, 0.1)
     del result["runs"][1]["variants"]["better"]
@@ -160,39 +138,38 @@ def test_seeds_without_a_variant_are_left_out(refinement):
     assert (one.mean, one.seeds, one.verdict) == (0.5, 1, "cannot be told")
 
 
-def test_a_small_run_measures_every_ingredient(refinement, tmp_path, capsys):
+def test_a_small_run_measures_every_ingredient(script, call, shown, tmp_path):
     """Every variant with its seeds and epochs, and every ingredient on the page."""
     target, page = tmp_path / "refinement.json", tmp_path / "refinement.md"
     printed = call("--small", "--workers", "1", "--output", target, "--page", page)
-    refinement.main(["--from", str(target)])
-    assert printed == page.read_text() == capsys.readouterr().out
-    result, small = artefacts.read_json(target), refinement.SMALL
+    assert printed == page.read_text() == shown(target)
+    result, small = artefacts.read_json(target), script.SMALL
     assert [run["seed"] for run in result["runs"]] == list(range(1, small.seeds + 1))
     for run in result["runs"]:
-        tuned = {name for name, one in refinement.VARIANTS.items() if one.tuned}
+        tuned = {name for name, one in script.VARIANTS.items() if one.tuned}
         left_out = tuned if run["seed"] > small.tuned_seeds else set()
-        assert set(run["variants"]) == set(refinement.VARIANTS) - left_out
+        assert set(run["variants"]) == set(script.VARIANTS) - left_out
         for name, end in run["variants"].items():
             assert len(end["mixes"]) == small.epochs
-            own_draws = refinement.VARIANTS[name].draws or name
+            own_draws = script.VARIANTS[name].draws or name
             assert end["mixes"] == run["variants"][own_draws]["mixes"]
             assert set(end["champions"]) == set(end["promotions"]) == set(run["first"])
         assert not any(run["variants"]["plain"]["mixes"])
-    ingredients = refinement.refinement_page.INGREDIENTS
+    ingredients = script.refinement_page.INGREDIENTS
     assert all(f"| {one.words} |" in printed for one in ingredients.values())
 
 
-def test_the_page_is_that_of_the_committed_result(refinement):
+def test_the_page_is_that_of_the_committed_result(script):
     """Measured at full size with today's settings, and shown as it was measured."""
     result = artefacts.read_json(COMMITTED)
-    assert PAGE.read_text() == refinement.refinement_page.page(result)
-    assert result["settings"] == refinement.settings(parameters.Parameters())
-    assert len(result["runs"]) == result["size"]["seeds"] == refinement.FULL.seeds
+    assert PAGE.read_text() == script.refinement_page.page(result)
+    assert result["settings"] == script.settings(parameters.Parameters())
+    assert len(result["runs"]) == result["size"]["seeds"] == script.FULL.seeds
 
 
-def test_only_what_has_been_shown_to_add_is_on_by_default(refinement):
+def test_only_what_has_been_shown_to_add_is_on_by_default(script):
     """The pool adds; what cannot be told to add is off unless it is asked for."""
-    pages, result = refinement.refinement_page, artefacts.read_json(COMMITTED)
+    pages, result = script.refinement_page, artefacts.read_json(COMMITTED)
     adds = {
         name for name, one in pages.INGREDIENTS.items() if pages.gain(result, one).verdict == "adds"
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,21 +20,13 @@ UNSEEN = "step late"
 MOST_EARLY = 0.05
 
 
-def call(*words):
-    """Run the script with these words and return what it prints."""
-    command = [sys.executable, SCRIPT, *words]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def committed():
     """The committed result."""
     return artefacts.read_json(RESULTS / "stopping.json")
 
 
-def test_a_small_run_measures_every_curve(tmp_path, script):
+def test_a_small_run_measures_every_curve(call, tmp_path, script):
     """Every curve at every level of noise, and some with other patience; on its page too."""
     target, page = tmp_path / "stopping.json", tmp_path / "stopping.md"
     printed = call("--small", "--output", target, "--page", page)

@@ -17,7 +17,6 @@ from bondx_lib.gates.tallies import Shares
 
 FIVE = Shares.of(np.array([[2.0], [1.0], [0.0], [0.0], [0.0]]), np.full(5, 2.0))
 """Three bad rows of ten, of five issuers."""
-LOW, HIGH = (100 * end for end in FIVE.interval())
 NONE = Shares.of(np.zeros((5, 1)), np.full(5, 2.0))
 
 
@@ -45,7 +44,7 @@ def test_a_share_against_a_limit(shares, limit, basis, expected):
     """Value, interval, verdict, used tolerance, words; rows to look at only where one is bad."""
     found = at_most("g", "s", shares, setting(limit), "are so", basis, (4, 7))
     observed, verdict, used, message = expected
-    low, high = (LOW, HIGH) if shares is FIVE else (100 * end for end in NONE.interval())
+    low, high = (100 * end for end in shares.interval())
     assert found == Finding(
         "g", "s", observed, (low, high), limit, 10, "block", verdict, message, pytest.approx(used),
         (4, 7) if shares is FIVE else (),
@@ -148,11 +147,3 @@ def test_figures_that_do_not_agree_are_counted_by_weight():
         "1.5 of 7 rows (21.4 %) have prices more than 1 apart; at most 10 % would be allowed, but "
         "so few issuers cannot tell."
     )
-
-
-def test_columns_that_are_missing_are_named():
-    """Nothing is judged without them."""
-    (found,) = Cheap().evaluate(Context({"cheap": setting(1.0)}, Extent.of(Part(
-        rows().drop(columns=["clean_price", "sector"])))))  # fmt: skip
-    assert (found.gate, found.verdict) == ("cheap", "not_applicable")
-    assert found.message == "The data have no clean_price, no sector."

@@ -135,4 +135,5 @@ def test_a_rule_about_rows_of_ones_own():
     plain = found.to_dict()
     assert (plain["rows"], plain["interval"]) == ([1, 7], list(found.interval))
     (none,) = gate.evaluate(Context({"odd": setting}))
+    assert (none.gate, none.verdict) == ("odd", "not_applicable")
     assert none.message == "The data have no date, no bond_id."
